@@ -1,0 +1,161 @@
+"""The model card: what must be known to use, export and check a model, as JSON beside it and inside every export."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+from edgecnn import files
+from edgecnn.errors import BadFile, BadSetting
+
+VERSION = 1
+ORDERS = ("rgb", "bgr", "grey")
+RESIZES = ("stretch", "crop")
+
+# Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
+EMBEDDED = "edgecnn.card"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the network's input: upright RGB, resized, channels in `order`, then (pixel - mean) / std.
+
+    Attributes:
+        height, width: of the input in pixels.
+        order: channel order of the input; `grey` is one channel, ITU-R 601 luma of RGB.
+        mean, std: one value a channel, in the order of the input, on the 0..255 scale.
+        resize: `stretch` both sides to the input's, or `crop`: scale the short side to it and take the centre.
+    """
+
+    height: int
+    width: int
+    order: str = "rgb"
+    mean: tuple[float, ...] = (128.0, 128.0, 128.0)
+    std: tuple[float, ...] = (128.0, 128.0, 128.0)
+    resize: str = "stretch"
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise BadSetting(f"channel order '{self.order}': expected one of {', '.join(ORDERS)}")
+        if self.resize not in RESIZES:
+            raise BadSetting(f"resize rule '{self.resize}': expected one of {', '.join(RESIZES)}")
+        for name in ("mean", "std"):
+            values = tuple(float(v) for v in getattr(self, name))
+            if len(values) == 1:
+                values *= self.channels
+            if len(values) != self.channels:
+                raise BadSetting(f"{name} has {len(values)} values: expected 1 or {self.channels}, one a channel")
+            object.__setattr__(self, name, values)
+        if min(self.std) <= 0:
+            raise BadSetting(f"std {self.std}: expected values above 0")
+        if min(self.height, self.width) < 1:
+            raise BadSetting(f"input {self.height}x{self.width}: expected 1 pixel or more each way")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input."""
+        return 1 if self.order == "grey" else 3
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest value that a byte can become, over all channels."""
+        low = min(-m / s for m, s in zip(self.mean, self.std, strict=True))
+        high = max((255 - m) / s for m, s in zip(self.mean, self.std, strict=True))
+        return low, high
+
+
+@dataclass(frozen=True)
+class DataRef:
+    """Which pictures a figure speaks of: data set name, digest of its content and splits, and pictures a split."""
+
+    name: str
+    digest: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that travels with a model. `None` and empty mean "not known", never "none".
+
+    Attributes:
+        name: of the model, as in `models/NAME.keras`.
+        architecture, arguments: catalog row and builder's arguments, or "" for an imported network.
+        labels: class names in the order of the outputs.
+        preprocessing: how a picture becomes the input.
+        data: the data set that it was trained on.
+        recipe: settings of the training, as plain values.
+        accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
+        versions: package name -> version at training.
+        weights_sha256: digest of the .keras file that the card lies beside.
+        ranges: recorded activation ranges, format -> tensor name -> [low, high]; and `calibration` says from which pictures.
+        calibration: {"dataset", "digest", "split", "count", "seed"} of the pictures behind the ranges of an export or of `ranges`.
+        scheme: of an export; "" in a model's own card.
+        label_offset: outputs before the first label (1 for networks with a background class).
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] = ()
+    architecture: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    data: DataRef | None = None
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    seed: int | None = None
+    accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    weights_sha256: str = ""
+    ranges: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    calibration: Mapping[str, object] = field(default_factory=dict)
+    scheme: str = ""
+    label_offset: int = 0
+
+    def dumps(self, *, indent: int | None = 1) -> str:
+        """The card as JSON text, keys in the order of the fields."""
+        return json.dumps({"edgecnn_card": VERSION, **asdict(self)}, indent=indent, ensure_ascii=False)
+
+    def for_export(self, scheme: str, calibration: Mapping[str, object] | None = None) -> Card:
+        """The card that an export carries: the recorded ranges stay behind, scheme and calibration are said."""
+        return replace(self, ranges={}, scheme=scheme, calibration=calibration or {})
+
+
+def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
+    """Read a card from JSON text; `origin` names the file in errors.
+
+    Raises:
+        BadFile: not JSON, not a card, or a card of a later version.
+    """
+    try:
+        raw = json.loads(text)
+        version = raw.pop("edgecnn_card")
+        if version > VERSION:
+            raise BadFile(f"{origin}: card version {version}; this edgecnn reads up to {VERSION}; update edgecnn")
+        raw["preprocessing"] = Preprocessing(**raw["preprocessing"])
+        raw["labels"] = tuple(raw.get("labels", ()))
+        raw["data"] = DataRef(**raw["data"]) if raw.get("data") else None
+        known = {f.name for f in fields(Card)}
+        return Card(**{key: value for key, value in raw.items() if key in known})
+    except BadFile:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected the JSON that edgecnn train writes") from error
+
+
+def path_of(model: str | os.PathLike[str]) -> Path:
+    """Where the card of a model file lies: the same name with .json."""
+    return Path(model).with_suffix(".json")
+
+
+def read(model: str | os.PathLike[str]) -> Card | None:
+    """The card beside a model file, or None when there is none."""
+    path = path_of(model)
+    if not path.exists():
+        return None
+    return loads(files.read_bytes(path, "model card"), path)
+
+
+def write(model: str | os.PathLike[str], card: Card) -> Path:
+    """Write the card beside a model file."""
+    return files.write_text(path_of(model), card.dumps() + "\n")

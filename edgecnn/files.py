@@ -1,0 +1,113 @@
+"""Writing without losing: every file is written beside its place and renamed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgecnn.errors import BadFile
+
+
+def reason(error: OSError) -> str:
+    """The operating system's words for an error, without number and path."""
+    return (error.strerror or str(error)).lower()
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; on a clean exit it takes the place of `path`, else it is removed.
+
+    The temporary name keeps the suffix of `path`, because writers choose their format by it.
+
+    Raises:
+        BadFile: the folder cannot be made or written, or the disk is full. What stood at `path` still stands there.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise BadFile(f"cannot write {path}: {reason(error)}; choose another place with --out") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise BadFile(f"cannot write {path}: {reason(error)}; nothing was changed there") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write `content` to `path` as one step: readers see the old file or the new one, never a part."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], content: str) -> Path:
+    """Write `content` to `path` in UTF-8 as one step."""
+    return write_bytes(path, content.encode())
+
+
+def read_bytes(path: str | os.PathLike[str], what: str = "file") -> bytes:
+    """Read a whole file that a user named.
+
+    Raises:
+        BadFile: it is missing, a directory, empty or unreadable; `what` names the kind of file that was expected.
+    """
+    path = check_file(path, what)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"cannot read {path}: {reason(error)}") from error
+
+
+def check_file(path: str | os.PathLike[str], what: str = "file") -> Path:
+    """Return `path` if it is a file with something in it, else raise BadFile in words."""
+    path = Path(path)
+    if path.is_dir():
+        raise BadFile(f"{path} is a directory; expected a {what}")
+    if not path.exists():
+        near = _nearest(path)
+        raise BadFile(f"no such {what}: {path}{near}")
+    if path.stat().st_size == 0:
+        raise BadFile(f"{path} is empty (0 bytes); expected a {what}")
+    return path
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(stream)
+
+
+def _digest(stream) -> str:  # noqa: ANN001 - Python 3.10 has no hashlib.file_digest
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _nearest(path: Path) -> str:
+    import difflib
+
+    with contextlib.suppress(OSError):
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir() if p.is_file()], n=1)
+        if near:
+            return f"; did you mean {path.parent / near[0]}?"
+    return ""

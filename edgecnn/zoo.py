@@ -1,0 +1,39 @@
+"""Where models lie: `models/NAME.keras` under the working folder, or wherever the user points."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edgecnn import files
+from edgecnn.catalog import CATALOG
+from edgecnn.errors import BadFile, unknown
+
+FOLDER = Path("models")
+SUFFIXES = (".keras", ".h5")
+
+
+def find(model: str | os.PathLike[str]) -> Path:
+    """The .keras (or .h5) file that a name or a path means.
+
+    Args:
+        model: a path, or a name such as `squeezenet` or `sign-digits/mobilenet` of a file under `models/`.
+
+    Raises:
+        BadFile: no such file; says how to make it where the name is an architecture. UnknownName: neither file nor architecture.
+    """
+    path = Path(model)
+    if path.suffix or path.is_dir():
+        return files.check_file(path, "model (.keras)")
+    for suffix in SUFFIXES:
+        found = FOLDER / f"{model}{suffix}"
+        if found.exists():
+            return files.check_file(found, "model (.keras)")
+    if str(model) in CATALOG:
+        raise BadFile(f"no trained model {FOLDER / f'{model}.keras'}; make one with: edgecnn train {model} --data digits")
+    raise unknown("model", str(model), [*names(), *CATALOG])
+
+
+def names() -> list[str]:
+    """Names of the models under `models/`, sorted, as `find` takes them."""
+    return sorted(str(p.relative_to(FOLDER).with_suffix("")) for s in SUFFIXES for p in FOLDER.glob(f"**/*{s}") if not p.name.startswith("."))
