@@ -27,6 +27,7 @@ class Named:
         archive, splits: file names under EDGECNN_DATA; "" where the pictures are embedded.
         image_size: of the networks trained on it, when nothing else is asked for.
         flip: whether a mirrored picture keeps its label.
+        val_last: files of each class, the last by name, that train gives to val; 0 where lists say it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Named:
     splits: str
     image_size: int
     flip: bool
+    val_last: int = 0
 
 
 DATASETS: dict[str, Named] = {
@@ -47,7 +49,10 @@ DATASETS: dict[str, Named] = {
             "sign-language-digits.tar", "sign-language-digits.splits.json", 96, False,
         ),
         Named("trashnet", "2,527 photos of waste in 6 classes, 224x168 (Thung, Yang, 2016)", "MIT", "trashnet-224x168.tar", "trashnet.splits.json", 224, True),
-        Named("cifar10", "60,000 photos in 10 classes, 32x32, stored as lossy JPEG (Krizhevsky, 2009)", "none stated", "cifar10-jpeg.tar.xz", "", 32, True),
+        Named(
+            "cifar10", "60,000 photos in 10 classes, 32x32, stored as lossy JPEG (Krizhevsky, 2009)", "none stated",
+            "cifar10-jpeg.tar.xz", "", 32, True, val_last=500,
+        ),
     )
 }  # fmt: skip
 
@@ -114,8 +119,9 @@ def load(
 
     Args:
         source: a name from DATASETS, a folder, or a .tar, .tar.gz, .tar.xz or .zip file. Layout `<class>/<picture>` below one optional root folder, or
-            `<split>/<class>/<picture>` with splits train, val (also valid, validation) and test. What has no split of its own is split by a hash of the
-            picture's name: 70 % train, 10 % val, 20 % test; what has train and test only gives 10 % of train to val.
+            `<split>/<class>/<picture>` with splits train, val (also valid, validation) and test. What has no split of its own is split by the SHA-256 of
+            the picture's file, so that identical files never part: 70 % train, 10 % val, 20 % test. Where only val or only test has no folder, train
+            gives its 10 % or 20 %.
         preprocessing: only height, width and resize are used: pictures always come out as uint8 RGB.
         strict: refuse a data set with a corrupt picture instead of skipping it.
 
@@ -126,6 +132,9 @@ def load(
     from edgecnn.data import loading
 
     return loading.load(source, preprocessing, strict=strict, progress=progress)
+
+
+load_data = load  # its name among the public verbs of the package
 
 
 def decode(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:

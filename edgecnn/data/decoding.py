@@ -1,0 +1,91 @@
+"""Decoding a whole source into one array, on all cores, in memory or straight into a file."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edgecnn.card import Preprocessing
+from edgecnn.data import pictures
+from edgecnn.data.sources import Read
+from edgecnn.errors import BadFile
+from edgecnn.progress import Advance
+
+
+class Rows(Protocol):
+    """Where decoded pictures go, row by row."""
+
+    def __setitem__(self, row: int, picture: np.ndarray) -> None: ...
+
+
+class FileRows:
+    """Rows of an .npy file, uint8 [count, height, width, 3].
+
+    Written, not memory-mapped: on a full disk a write raises OSError, a mapped page kills the process.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
+        self._file = path.open("wb")
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._start = self._file.tell()
+
+    def __setitem__(self, row: int, picture: np.ndarray) -> None:
+        self._file.seek(self._start + row * picture.nbytes)
+        self._file.write(picture.tobytes())
+
+    def close(self) -> None:
+        """Write out what is buffered; an OSError says that the disk is full."""
+        self._file.close()
+
+
+def decode_into(rows: Rows, members: Iterable[tuple[str, Read]], wanted: Mapping[str, int], preprocessing: Preprocessing, advance: Advance) -> dict[int, str]:
+    """Decode every wanted member into its row; a row that cannot be decoded stays black and is returned with the reason.
+
+    Args:
+        rows: uint8 [len(wanted), height, width, 3], or a file of that shape.
+        members: (name, read) pairs of a source.
+        wanted: member name -> row.
+        preprocessing: size and resize rule.
+        advance: told of every picture.
+    """
+    broken: dict[int, str] = {}
+    black = np.zeros((preprocessing.height, preprocessing.width, 3), np.uint8)
+    contents = ((wanted[name], read()) for name, read in members if name in wanted)
+    with pictures.quiet():
+        for row, decoded in _in_order(contents, preprocessing):
+            if isinstance(decoded, BadFile):
+                broken[row] = str(decoded)
+            rows[row] = black if isinstance(decoded, BadFile) else decoded
+            advance(1, f"{len(broken)} skipped" if broken else "")
+    return broken
+
+
+def _in_order(contents: Iterable[tuple[int, bytes]], preprocessing: Preprocessing) -> Iterator[tuple[int, np.ndarray | BadFile]]:
+    """Decode on all cores with few pictures waiting: Pillow lets go of the interpreter lock."""
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    waiting: deque[tuple[int, Future]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for row, content in contents:
+            waiting.append((row, pool.submit(_try, content, preprocessing)))
+            if len(waiting) >= 8 * workers:
+                yield _done(waiting.popleft())
+        while waiting:
+            yield _done(waiting.popleft())
+
+
+def _try(content: bytes, preprocessing: Preprocessing) -> np.ndarray | BadFile:
+    try:
+        return pictures.decode_bytes(content, preprocessing)
+    except BadFile as error:
+        return error
+
+
+def _done(item: tuple[int, Future]) -> tuple[int, np.ndarray | BadFile]:
+    return item[0], item[1].result()

@@ -1,0 +1,99 @@
+"""Decoding: any picture file becomes upright uint8 RGB of the asked size."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from edgecnn import files
+from edgecnn.card import Preprocessing
+from edgecnn.errors import BadData, BadFile
+
+# What Pillow may take a file for, whatever its suffix says; JPEG includes the MPO that phones write. EPS, which would start Ghostscript, stays out.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+
+# Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB.
+MOST_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+
+
+def decode_file(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:
+    """One picture file as upright uint8 RGB [height, width, 3]; BadFile names the file and says what is wrong with it."""
+    content = files.read_bytes(path, "picture")
+    with quiet():
+        try:
+            return decode_bytes(content, preprocessing)
+        except BadFile as error:
+            raise BadFile(f"{Path(path)}: {error}; expected a whole JPEG, PNG, BMP, GIF, WebP, TIFF or PPM picture") from error
+
+
+def decode_bytes(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
+    """A picture file's bytes as upright uint8 RGB [height, width, 3] by the resize rule of `preprocessing`.
+
+    Transparent pixels are laid over white, as a page shows them: what lies hidden under them is arbitrary. Of an animation the first frame counts.
+
+    Raises:
+        BadFile: not a picture, cut short, or too large; the message is the bare reason.
+    """
+    if not content:
+        raise BadFile("empty (0 bytes)")
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            return np.asarray(_resized(_rgb(ImageOps.exif_transpose(image)), preprocessing))
+    except BadFile:
+        raise
+    except Image.DecompressionBombError:
+        raise BadFile(f"too large (more than {MOST_PIXELS:,} pixels)") from None
+    except Image.UnidentifiedImageError:
+        raise BadFile("not a picture") from None
+    except Exception as error:  # Pillow's readers raise nearly every kind of error on damaged bytes
+        raise BadFile(f"damaged picture ({str(error) or type(error).__name__})".replace("\n", " ")) from error
+
+
+def fit(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Upright uint8 RGB [any height, any width, 3] at the size of `preprocessing`; BadData for anything else."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise BadData(f"a picture of shape {list(picture.shape)} and type {picture.dtype}; expected uint8 RGB [height, width, 3] with values from 0 to 255")
+    return np.asarray(_resized(Image.fromarray(picture), preprocessing))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata off the user's terminal while pictures are decoded, in all threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _from_16_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise BadFile("floating-point pixels, whose range nobody states")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey as 8-bit grey, 65535 becoming 255: Pillow's own conversion clips at 255, which turns a photo white."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise BadFile("32-bit pixels, whose range nobody states")
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    size = (preprocessing.width, preprocessing.height)
+    if preprocessing.resize == "crop":
+        return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
+    return image.resize(size, Image.Resampling.BILINEAR)

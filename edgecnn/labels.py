@@ -1,0 +1,43 @@
+"""Label files: the names of a network's classes, in the order of its outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from edgecnn import files
+from edgecnn.errors import BadData, BadFile
+
+BACKGROUND = "background"
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Class names from a text file with one on each line, or from a JSON file with a list of them.
+
+    Raises:
+        BadFile: missing, empty, not text, or JSON that is no list of names.
+    """
+    content = files.read_bytes(path, "label file")
+    try:
+        text = content.decode("utf-8-sig")
+        labels = json.loads(text) if Path(path).suffix.lower() == ".json" else [line.strip() for line in text.strip().splitlines()]
+    except ValueError as error:
+        raise BadFile(f"{path} is not a label file ({error}); expected UTF-8 text with one name on each line, or a JSON list") from error
+    if not isinstance(labels, list) or not labels or not all(isinstance(name, str) and name for name in labels):
+        raise BadFile(f"{path} is not a list of names; expected one name on each line without empty lines, or a JSON list of strings")
+    return tuple(labels)
+
+
+def for_outputs(labels: tuple[str, ...], outputs: int, offset: int, origin: str | os.PathLike[str]) -> tuple[str, ...]:
+    """One name an output: background for the first `offset`, then the labels, or `class N` where no labels are known.
+
+    Raises:
+        BadData: the number of labels is not `outputs` - `offset`; `origin` names the model.
+    """
+    if not labels:
+        labels = tuple(f"class {i}" for i in range(outputs - offset))
+    if len(labels) + offset != outputs:
+        hint = "; give --label-offset 1 if its first output is a background class" if len(labels) + 1 == outputs and not offset else ""
+        raise BadData(f"{origin} has {outputs} outputs and {len(labels)} labels came; expected {outputs - offset}{hint}")
+    return (BACKGROUND,) * offset + labels

@@ -1,0 +1,92 @@
+"""From a model file and a picture to the names of what it shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn import labels as label_files
+from edgecnn.card import Preprocessing
+from edgecnn.errors import BadSetting
+from edgecnn.runtime import open_model
+from edgecnn.runtime.contract import Runner
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Score:
+    """A class name and its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+class Predictor:
+    """Names what pictures show, by one model file.
+
+    Attributes:
+        runner: runs the file.
+        labels: one name an output, background classes included.
+    """
+
+    def __init__(self, runner: Runner, labels: tuple[str, ...]) -> None:
+        self.runner = runner
+        self.labels = labels
+
+    def __call__(self, picture: str | os.PathLike[str] | np.ndarray) -> list[Score]:
+        """Every class with its probability, likeliest first.
+
+        Args:
+            picture: a picture file, or upright uint8 RGB [height, width, 3] of any size.
+
+        Raises:
+            BadFile: not a picture. BadData: an array of another shape or type.
+        """
+        from edgecnn.data import pictures
+
+        decode = pictures.decode_file if isinstance(picture, (str, os.PathLike)) else pictures.fit
+        probabilities = self.runner(decode(picture, self.runner.preprocessing)[None])[0]
+        order = (-probabilities).argsort(kind="stable")
+        return [Score(self.labels[i], float(probabilities[i])) for i in order]
+
+    def predict(self, paths: Iterable[str | os.PathLike[str]], top: int = 5) -> list[list[Score]]:
+        """The `top` likeliest classes of each picture file, in the order of `paths`."""
+        if top < 1:
+            raise BadSetting(f"top {top}: expected 1 or more classes")
+        return [self(path)[:top] for path in paths]
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | str | os.PathLike[str] | None = None,
+    label_offset: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    threads: int = 1,
+) -> Predictor:
+    """Open a .keras, .tflite or .onnx file for naming pictures.
+
+    Args:
+        path: the model file.
+        labels: class names or a label file; None takes them from the file's card, and `class 0`, `class 1`, ... where it has none.
+        label_offset: outputs before the first label; None takes it from the card, else 0.
+        preprocessing: how pictures become the input; None takes it from the card (see `edgecnn.runtime.open_model`).
+        threads: processor threads that one run may use.
+
+    Raises:
+        BadFile: the model or the label file cannot be used. BadData: the labels do not fit the outputs.
+    """
+    if isinstance(labels, (str, os.PathLike)):
+        labels = label_files.read_labels(labels)
+    runner = open_model(path, preprocessing=preprocessing, threads=threads)
+    card = runner.card
+    if labels is None:
+        labels = card.labels if card else ()
+    if label_offset is None:
+        label_offset = card.label_offset if card else 0
+    return Predictor(runner, label_files.for_outputs(tuple(labels), runner.classes, label_offset, Path(path)))
