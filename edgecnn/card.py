@@ -18,6 +18,9 @@ RESIZES = ("stretch", "crop")
 # Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
 EMBEDDED = "edgecnn.card"
 
+# Names of the input and the output tensor of every export.
+INPUT, OUTPUT = "image", "probabilities"
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -90,8 +93,9 @@ class Card:
         accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
         versions: package name -> version at training.
         weights_sha256: digest of the .keras file that the card lies beside.
-        ranges: recorded activation ranges, format -> tensor name -> [low, high]; and `calibration` says from which pictures.
-        calibration: {"dataset", "digest", "split", "count", "seed"} of the pictures behind the ranges of an export or of `ranges`.
+        ranges: recorded activation ranges, format -> tensor name -> [least, largest, share of both that eight bits should span].
+        means: recorded means a channel of what flows into layers with weights, format -> tensor name -> [mean, ...].
+        calibration: {"dataset", "digest", "split", "count", "seed"} of the pictures behind `ranges` and `means`, or behind an export.
         scheme: of an export; "" in a model's own card.
         label_offset: outputs before the first label (1 for networks with a background class).
     """
@@ -107,7 +111,8 @@ class Card:
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     weights_sha256: str = ""
-    ranges: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    ranges: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
+    means: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     calibration: Mapping[str, object] = field(default_factory=dict)
     scheme: str = ""
     label_offset: int = 0
@@ -117,8 +122,8 @@ class Card:
         return json.dumps({"edgecnn_card": VERSION, **asdict(self)}, indent=indent, ensure_ascii=False)
 
     def for_export(self, scheme: str, calibration: Mapping[str, object] | None = None) -> Card:
-        """The card that an export carries: the recorded ranges stay behind, scheme and calibration are said."""
-        return replace(self, ranges={}, scheme=scheme, calibration=calibration or {})
+        """The card that an export carries: the recorded ranges and means stay behind, scheme and calibration are said."""
+        return replace(self, ranges={}, means={}, scheme=scheme, calibration=calibration or {})
 
 
 def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:

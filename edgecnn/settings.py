@@ -96,7 +96,8 @@ class Export:
             want to feed and read real numbers.
         calibration: how many training pictures to take activation ranges from.
         seed: chooses which pictures.
-        min_agreement: least share of calibration pictures on which a lossy file must give its original's answer.
+        min_agreement: least agreement with the original beyond chance (Cohen's kappa) on the calibration pictures, for a lossy file to be kept. The
+            default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -104,7 +105,7 @@ class Export:
     io: str = "uint8"
     calibration: int = 200
     seed: int = 0
-    min_agreement: float = 0.5
+    min_agreement: float = 0.25
 
     def __post_init__(self) -> None:
         for name in self.schemes:

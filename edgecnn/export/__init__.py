@@ -1,0 +1,86 @@
+"""DOOR to the writers: a Keras model becomes .tflite and .onnx files that have been run and compared before they get their names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn.card import Card, Preprocessing
+from edgecnn.door import open_door
+from edgecnn.progress import SILENT, Progress
+from edgecnn.settings import Export
+
+if TYPE_CHECKING:
+    from edgecnn.data import Dataset
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, run and found to do what its original does.
+
+    Attributes:
+        path, scheme, bytes: of the file.
+        agreement: share of `pictures` on which its top-1 answer is the original's.
+        difference: root mean square difference of log-probabilities over their spread between pictures; judged for float formats only.
+        pictures: how many pictures were compared.
+        note: what they were and where the activation ranges come from, in words.
+    """
+
+    path: Path
+    scheme: str
+    bytes: int
+    agreement: float
+    difference: float
+    pictures: int
+    note: str
+
+
+def export(
+    model: str | os.PathLike[str],
+    *,
+    settings: Export | None = None,
+    data: str | os.PathLike[str] | Dataset | None = None,
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] = (),
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    strict: bool = False,
+    progress: Progress = SILENT,
+) -> list[Exported]:
+    """Write a model in every scheme and format that `settings` name.
+
+    The model is converted to float once for each format; every other scheme is derived from that file. A file takes its name only after it was run
+    and compared with the Keras model; one that fails the comparison is not left behind.
+
+    Args:
+        model: a .keras or .h5 file, or the name of a model under `models/`.
+        settings: schemes, formats, input/output type, calibration; float32 in both formats when left out.
+        data: where activation ranges and the comparison's pictures are taken from (its training split); the card's data set when left out.
+        preprocessing, labels: for models without a card, or to overrule it.
+        out: folder to write to; the model's own when left out.
+        name: stem of the files; the model's when left out.
+        strict: refuse a data set with a corrupt picture.
+        progress: told of every step.
+
+    Raises:
+        NoCalibration: an integer scheme, and neither pictures nor recorded ranges. CheckFailed: a written file does not do what the model does.
+        BadFile, BadData, BadSetting, UnknownName: in one line what was wrong.
+    """
+    from edgecnn.export import job
+
+    return job.run(
+        model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, strict=strict, progress=progress
+    )
+
+
+def record_ranges(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int = 200, progress: Progress = SILENT) -> Card:
+    """Measure the activation ranges of a model on `count` training pictures and write them into its card, for export where no pictures are at hand."""
+    from edgecnn.export import job
+
+    return job.record(model, data, count=count, progress=progress)
+
+
+open_door(__name__)

@@ -1,0 +1,160 @@
+"""Edits to a .tflite flatbuffer: readable tensor names, one signature, metadata, integer input and output types.
+
+Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from edgecnn.card import INPUT, OUTPUT
+
+SIGNATURE = b"serving_default"
+
+
+def tidy(content: bytes) -> bytes:
+    """Name input and output `image` and `probabilities`, every other tensor after its Keras layer, and describe both in one signature."""
+    model = read(content)
+    graph = model.subgraphs[0]
+    _name_tensors(graph)
+    model.signatureDefs = [_signature(graph)]
+    model.description = b"made by edgecnn"
+    return pack(model)
+
+
+def finished(content: bytes, entries: Mapping[str, bytes]) -> bytes:
+    """The file as it is shipped: ends named and described, and metadata `entries` (name -> bytes) in place of those of the same name."""
+    model = read(content)
+    _name_ends(model.subgraphs[0])
+    model.signatureDefs = [_signature(model.subgraphs[0])]
+    kept = [entry for entry in model.metadata or [] if entry.name.decode() not in entries]
+    for name, value in entries.items():
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(value, np.uint8)
+        model.buffers.append(buffer)
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = name.encode(), len(model.buffers) - 1
+        kept.append(entry)
+    model.metadata = kept
+    return pack(model)
+
+
+def _name_ends(graph: schema.SubGraphT) -> None:
+    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was."""
+    ends = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
+    for index, tensor in enumerate(graph.tensors):
+        name = tensor.name.decode()
+        if index in ends:
+            tensor.name = ends[index].encode()
+        elif name in (INPUT, OUTPUT):
+            tensor.name = f"{name}_inside".encode()
+
+
+def with_uint8_interface(content: bytes) -> bytes:
+    """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is."""
+    model = read(content)
+    graph = model.subgraphs[0]
+    quantize = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
+    inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
+    graph.operators.insert(0, _operator(quantize, inside, outside))
+    graph.inputs = [outside]
+    inside, outside = graph.outputs[0], _uint8_twin(graph, graph.outputs[0])
+    graph.operators.append(_operator(quantize, outside, inside))
+    graph.outputs = [outside]
+    return pack(model)
+
+
+def _uint8_twin(graph: schema.SubGraphT, index: int) -> int:
+    """Add a uint8 tensor with the values of int8 tensor `index`; returns the new tensor's index."""
+    old = graph.tensors[index]
+    new = copy.deepcopy(old)
+    new.type, new.buffer = schema.TensorType.UINT8, 0
+    new.quantization.zeroPoint = [int(old.quantization.zeroPoint[0]) + 128]
+    graph.tensors.append(new)
+    return len(graph.tensors) - 1
+
+
+def _operator_code(model: schema.ModelT, builtin: int) -> int:
+    """Index of the operator code `builtin`, version 1, added where the file has none."""
+    for index, code in enumerate(model.operatorCodes):
+        if code.builtinCode == builtin:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _operator(code: int, target: int, source: int) -> schema.OperatorT:
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, [source], [target]
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.QuantizeOptions, schema.QuantizeOptionsT()
+    return operator
+
+
+def read(content: bytes) -> schema.ModelT:
+    """The file as objects of the schema."""
+    model = flatbuffer_utils.read_model_from_bytearray(content)
+    for buffer in model.buffers:
+        # Buffers that lay behind the flatbuffer come as bytes, and bytes are packed one by one: seconds instead of milliseconds.
+        if isinstance(buffer.data, bytes):
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+    return model
+
+
+def pack(model: schema.ModelT) -> bytes:
+    """The objects as a file, everything inside the flatbuffer, where old runtimes look for it."""
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
+    def entry(name: str, index: int) -> schema.TensorMapT:
+        tensor = schema.TensorMapT()
+        tensor.name, tensor.tensorIndex = name.encode(), index
+        return tensor
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
+    signature.inputs = [entry(INPUT, graph.inputs[0])]
+    signature.outputs = [entry(OUTPUT, graph.outputs[0])]
+    return signature
+
+
+def _name_tensors(graph: schema.SubGraphT) -> None:
+    """Activations are called after the last layer fused into them, constants after the operator that reads them."""
+    names = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
+    for operator in graph.operators:
+        for index in operator.outputs:
+            if index not in names:
+                names[index] = _unused(_layer(graph.tensors[index].name.decode()), names)
+    for operator in graph.operators:
+        owner = names[operator.outputs[0]]
+        for role, index in zip(("input", "weights", "bias"), operator.inputs, strict=False):
+            if index >= 0 and index not in names:
+                names[index] = _unused(f"{owner}/{role}", names)
+    for index, tensor in enumerate(graph.tensors):
+        tensor.name = names.get(index, f"constant_{index}").encode()
+
+
+def _unused(name: str, names: Mapping[int, str]) -> str:
+    taken = set(names.values())
+    free = name
+    number = 2
+    while free in taken:
+        free = f"{name}_{number}"
+        number += 1
+    return free
+
+
+def _layer(tensor: str) -> str:
+    """`mobilenet_1/conv_dw_5_relu_1/Relu6;mobilenet_1/conv_dw_5_bn_1/...` -> `conv_dw_5_relu`: Keras adds the trailing `_1` when it traces."""
+    parts = tensor.split(";")[0].split("/")
+    layer = parts[-2] if len(parts) > 1 else parts[0]
+    return re.sub(r"_1$", "", layer)

@@ -1,0 +1,73 @@
+"""Float ONNX -> every other scheme, by ONNX Runtime's own tools. One short function a scheme; `QUANTIZERS` is the list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorsData
+from onnxruntime.quantization.onnx_model import ONNXModel
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from edgecnn.export.ranges import Ranges
+
+# Pooling by maximum only picks among values: left out of this list it keeps its input's scale and needs no tensor of its own.
+_INTEGER_OPERATORS = ["Conv", "MatMul", "Gemm", "Add", "Mul", "Concat", "Clip", "Relu", "GlobalAveragePool", "AveragePool", "MaxPool", "Reshape", "Transpose"]
+
+
+def float16(proto: onnx.ModelProto, ranges: Ranges | None) -> onnx.ModelProto:
+    """Weights and arithmetic in float16; input and output float32."""
+    return _sorted(convert_float_to_float16(_copy(proto), keep_io_types=True))
+
+
+def int8(proto: onnx.ModelProto, ranges: Ranges | None) -> onnx.ModelProto:
+    """QDQ: int8 weights, one scale a channel, and uint8 activations.
+
+    uint8, because it holds (pixel - 128) / 128 exactly as TFLite does and is what ONNX Runtime advises for x86 with VNNI; on ARM both types run.
+    Input and output stay float32: the first operator quantizes the picture; softmax runs in float, so that near ties stay apart.
+    """
+    limits = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ((name, found.clipped) for name, found in ranges.items())}
+    data = TensorsData(CalibrationMethod.MinMax, limits)
+    quantizer = QDQQuantizer(
+        _copy(proto),
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=data,
+        nodes_to_quantize=[],
+        nodes_to_exclude=[],
+        op_types_to_quantize=_INTEGER_OPERATORS,
+        extra_options={},
+    )
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        quantizer.quantize_model()
+    finally:
+        root.setLevel(level)
+    model = _sorted(quantizer.model.model)
+    del model.graph.value_info[:]
+    model.producer_name = "edgecnn"
+    return model
+
+
+def _sorted(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Both tools append what they add, and onnx.checker wants every node after those that feed it."""
+    model = ONNXModel(proto)
+    model.topological_sort()
+    return model.model
+
+
+def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    return copy
+
+
+QUANTIZERS: dict[str, Callable[[onnx.ModelProto, Ranges | None], onnx.ModelProto]] = {"float16": float16, "int8": int8}

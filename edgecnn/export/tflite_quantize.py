@@ -1,0 +1,80 @@
+"""Float .tflite -> every other scheme, by ai-edge-quantizer. One short function a scheme; `QUANTIZERS` is the list."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
+
+from edgecnn.card import INPUT
+from edgecnn.export import flatbuffer
+from edgecnn.export.ranges import Ranges
+
+_Op = qtyping.TFLOperationName
+_NO_QUANTIZE = quantizer.AlgorithmName.NO_QUANTIZE
+
+# Symmetric 16 bit: 32767 steps up to this value make a step of exactly 1/32768, a multiple of which every byte of (pixel - 128) / 128 is.
+_INT16_ONE = 32767 / 32768
+
+
+def float16(content: bytes, ranges: Ranges | None, io: str) -> bytes:
+    """Weights in float16, expanded when the file is loaded; activations float32."""
+    manager = recipe_manager.RecipeManager()
+    config = qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    manager.add_quantization_config(".*", _Op.ALL_SUPPORTED, config, quantizer.AlgorithmName.FLOAT_CASTING)
+    return _apply(content, manager.get_quantization_recipe(), None)
+
+
+def dynamic(content: bytes, ranges: Ranges | None, io: str) -> bytes:
+    """int8 weights, one scale a channel; activations float32, quantized as they come by the kernels that can."""
+    return _apply(content, recipe.dynamic_wi8_afp32(), None)
+
+
+def int8(content: bytes, ranges: Ranges | None, io: str) -> bytes:
+    """int8 weights, one scale a channel, and int8 activations; input and output as `io` says."""
+    limits = {name: found.clipped for name, found in ranges.items()}
+    if io == "float32":
+        return _apply(content, _with_float_ends(recipe.static_wi8_ai8()), limits)
+    quantized = _apply(content, recipe.static_wi8_ai8(), limits)
+    return flatbuffer.with_uint8_interface(quantized) if io == "uint8" else quantized
+
+
+def int16x8(content: bytes, ranges: Ranges | None, io: str) -> bytes:
+    """int8 weights and int16 activations. Input and output are float32 whatever `io` says: no mobile library feeds 16-bit pictures."""
+    limits = {name: (found.low, found.high) for name, found in ranges.items()}
+    low, high = limits[INPUT]
+    if low >= -1.0 and high < 1.0:
+        limits[INPUT] = (-_INT16_ONE, _INT16_ONE)
+    return _apply(content, _with_float_ends(recipe.static_wi8_ai16()), limits)
+
+
+QUANTIZERS: dict[str, Callable[[bytes, Ranges | None, str], bytes]] = {"float16": float16, "dynamic": dynamic, "int8": int8, "int16x8": int16x8}
+
+
+def _with_float_ends(base: qtyping.ModelQuantizationRecipe) -> qtyping.ModelQuantizationRecipe:
+    manager = recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(base)
+    for end in (_Op.INPUT, _Op.OUTPUT):
+        manager.add_quantization_config(".*", end, algorithm_key=_NO_QUANTIZE)
+    return manager.get_quantization_recipe()
+
+
+def _apply(content: bytes, scheme: qtyping.ModelQuantizationRecipe, limits: Mapping[str, tuple[float, float]] | None) -> bytes:
+    worker = quantizer.Quantizer(bytearray(content), scheme)
+    statistics = None if limits is None else {name: _statistics(*ends) for name, ends in limits.items()}
+    with warnings.catch_warnings():
+        # The quantizer opens the float file with every tensor kept, and is warned of the memory.
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+        result = worker.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _statistics(low: float, high: float) -> dict[str, np.ndarray]:
+    shape = (1, 1, 1, 1)
+    return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
