@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from edgecnn import card as cards
 from edgecnn import files
-from edgecnn.card import Preprocessing
+from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.file_info import FileInfo
 
 # suffix -> (room, class); a runtime is one class and one row here.
 RUNNERS: dict[str, tuple[str, str]] = {
@@ -18,6 +22,9 @@ RUNNERS: dict[str, tuple[str, str]] = {
     ".keras": ("edgecnn.runtime.keras_model", "KerasRunner"),
     ".h5": ("edgecnn.runtime.keras_model", "KerasRunner"),
 }
+
+# suffix -> room with `describe(path) -> FileInfo`.
+READERS: dict[str, str] = {".tflite": "edgecnn.runtime.tflite_file", ".onnx": "edgecnn.runtime.onnx_file"}
 
 
 def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | None = None, threads: int = 1) -> Runner:
@@ -33,9 +40,32 @@ def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | N
         BadFile: missing, damaged, or not an image classifier (one picture in, one row of class scores out).
     """
     path = Path(path)
-    room = RUNNERS.get(path.suffix.lower())
-    if room is None:
-        raise BadFile(f"{path}: unknown suffix '{path.suffix}'; expected one of {', '.join(RUNNERS)}")
-    files.check_file(path, f"{path.suffix} model")
-    module, name = room
+    module, name = _room(path, RUNNERS)
     return getattr(importlib.import_module(module), name)(path, preprocessing=preprocessing, threads=threads)
+
+
+def describe(path: str | os.PathLike[str]) -> FileInfo:
+    """Read operators, counts, metadata and card of an exported file (.tflite, .onnx) without running it.
+
+    Raises:
+        BadFile: missing, damaged, or of another kind.
+    """
+    path = Path(path)
+    return importlib.import_module(_room(path, READERS)).describe(path)
+
+
+def card_of(path: str | os.PathLike[str]) -> Card | None:
+    """The card inside an export or beside a model, or None when there is none; BadFile as `describe`."""
+    path = Path(path)
+    _room(path, RUNNERS)
+    return describe(path).card if path.suffix.lower() in READERS else cards.read(path)
+
+
+def _room(path: Path, rooms: Mapping[str, Any]) -> Any:
+    room = rooms.get(path.suffix.lower())
+    if room is None and path.is_dir():
+        raise BadFile(f"{path} is a directory; expected one {', '.join(rooms)} file")
+    if room is None:
+        raise BadFile(f"{path}: unknown suffix '{path.suffix}'; expected one of {', '.join(rooms)}")
+    files.check_file(path, f"{path.suffix} model")
+    return room

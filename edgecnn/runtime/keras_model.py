@@ -1,0 +1,101 @@
+"""Runs .keras and .h5 models with Keras, compiled, on whichever backend is set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from edgecnn import card as cards
+from edgecnn import files
+from edgecnn.card import Card, Preprocessing
+from edgecnn.errors import BadFile
+from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, settle
+from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.preprocess import Encoder
+
+# Pictures of one run; larger ones only cost memory on a processor.
+BATCH = 32
+
+
+class KerasRunner(PictureRunner):
+    """A .keras or .h5 model with the card beside it; see `contract.Runner`.
+
+    `threads` is not used: TensorFlow takes the number of its threads once a process. `remote.RemoteRunner` runs a model with a number of its own.
+    """
+
+    parallel = False
+
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+        card = own_card(path)
+        self.model = load(path)
+        given = only(path, [_tensor(t) for t in self.model.inputs], "input")
+        result = only(path, [_tensor(t) for t in self.model.outputs], "output")
+        layout = input_layout(path, given)
+        chosen = settle(path, layout, card, preprocessing)
+        self._encode = Encoder(chosen, "float32", channels_first=layout.channels_first)
+        classes = output_classes(path, result)
+        if classes is None:
+            raise BadFile(f"{path}: its output leaves the number of classes open; expected an image classifier")
+        super().__init__(path, card, chosen, (given, result), classes, BATCH)
+        self._call = _compiled(self.model)
+
+    def latencies(self, runs: int) -> list[float]:
+        """Seconds of each of `runs` runs on one picture."""
+        picture = keras.ops.convert_to_tensor(self._encode(self._sample()[:1]))
+        times = []
+        for _ in range(runs):
+            start = time.perf_counter()
+            self._call(picture)
+            times.append(time.perf_counter() - start)
+        return times
+
+    def _run(self, pictures: np.ndarray) -> np.ndarray:
+        return self._call(keras.ops.convert_to_tensor(self._encode(pictures))).reshape(len(pictures), self.classes).astype(np.float32)
+
+
+def load(path: Path) -> keras.Model:
+    """Load a Keras model for inference.
+
+    Raises:
+        BadFile: damaged, made of layers that Keras does not know, without a fixed graph, or with a weight that is NaN or infinite.
+    """
+    path = files.check_file(path, "model (.keras)")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    # Keras hands on whatever zipfile, h5py, json and the layers raise.
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise BadFile(f"{path} is not a Keras model, or is cut off or damaged ({type(error).__name__}: {text})") from error
+    if not getattr(model, "built", False) or not hasattr(model, "inputs") or not model.inputs:
+        raise BadFile(f"{path} holds a {type(model).__name__} without a declared input; expected a functional or sequential image classifier")
+    for layer in model.layers:
+        if any(not np.isfinite(np.asarray(w, np.float32)).all() for w in layer.get_weights()):
+            raise BadFile(f"{path}: layer '{layer.name}' has weights that are NaN or infinite; train it again or take an earlier file")
+    return model
+
+
+def own_card(path: Path) -> Card | None:
+    """The card beside a model; BadFile when it was written for another file."""
+    card = cards.read(path)
+    if card and card.weights_sha256 and card.weights_sha256 != files.sha256(path):
+        raise BadFile(f"{cards.path_of(path)} is not the card of {path} (another SHA-256); put the right card beside it, or take this one away")
+    return card
+
+
+def _tensor(raw: keras.KerasTensor) -> Tensor:
+    return Tensor(raw.name, tuple(raw.shape), str(raw.dtype))
+
+
+def _compiled(model: keras.Model) -> Callable[[object], np.ndarray]:
+    """The model's forward pass as the backend runs it best, giving numpy arrays."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        raw = model.inputs[0]
+        forward = tf.function(lambda x: model(x, training=False), input_signature=[tf.TensorSpec(raw.shape, raw.dtype)], autograph=False)
+        return lambda x: forward(x).numpy()
+    return model.predict_on_batch

@@ -1,0 +1,129 @@
+"""Reads an .onnx file without running it: nodes, weights, MACs by shape inference, metadata."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import onnx
+from onnx import numpy_helper, shape_inference
+
+from edgecnn import card as cards
+from edgecnn import files
+from edgecnn.errors import BadFile
+from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.file_info import FileInfo, Operator
+
+Shape = tuple[int | None, ...]
+
+# Operators with a kernel or a matrix, and which of their inputs holds it.
+_WEIGHT_AT = {"Conv": 1, "Gemm": 1, "MatMul": 1, "ConvInteger": 1, "MatMulInteger": 1, "QLinearConv": 3, "QLinearMatMul": 3}
+_VALUE_KEEPING = ("Identity", "Reshape", "Squeeze", "Flatten", "Cast", "QuantizeLinear", "DequantizeLinear")
+# Their constant inputs are shapes, axes, paddings, scales and zero points, which are no parameters of the network.
+_NO_WEIGHTS = ("QuantizeLinear", "Reshape", "Pad", "Squeeze", "Unsqueeze", "ReduceMean", "Slice", "Resize", "Clip", "Constant", "Shape", "Gather")
+
+
+def describe(path: str | os.PathLike[str]) -> FileInfo:
+    """Read nodes, counts and card of an .onnx file.
+
+    Raises:
+        BadFile: missing, not ONNX, cut off or damaged.
+    """
+    path = files.check_file(path, ".onnx model")
+    model = _load(path)
+    graph = model.graph
+    shapes = _shapes(model)
+    constants = {t.name: t for t in graph.initializer}
+    origin = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+    operators, counted = [], set()
+    for node in graph.node:
+        weights = [t for t in (_constant(name, constants, origin) for name in _weight_inputs(node)) if t is not None]
+        fresh = [t for t in weights if t.name not in counted]
+        counted.update(t.name for t in fresh)
+        shape = shapes.get(node.output[0], ())
+        kernel = _constant(node.input[_WEIGHT_AT[node.op_type]], constants, origin) if node.op_type in _WEIGHT_AT else None
+        macs = _macs(node.op_type, list(kernel.dims), shape) if kernel is not None else 0
+        operators.append(Operator(node.op_type, node.output[0], shape, sum(_count(t) for t in fresh), sum(_bytes(t) for t in fresh), macs))
+    entries = {p.key: p.value.encode() for p in model.metadata_props}
+    changing = [op.kind for op in operators if op.kind not in _VALUE_KEEPING]
+    return FileInfo(
+        path=path,
+        format="ONNX",
+        bytes=path.stat().st_size,
+        inputs=tuple(_tensor(t) for t in graph.input if t.name not in constants),
+        outputs=tuple(_tensor(t) for t in graph.output),
+        operators=tuple(operators),
+        weight_bytes=_weight_bytes(constants[name] for name in sorted(counted)),
+        requires=f"opset {max((o.version for o in model.opset_import if o.domain in ('', 'ai.onnx')), default=0)}, IR version {model.ir_version}",
+        metadata=entries,
+        card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
+        ends_in_softmax=bool(changing) and changing[-1] == "Softmax",
+    )
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(path, load_external_data=False)
+    # protobuf's DecodeError is another class in every version of protobuf.
+    except Exception as error:
+        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
+    if not model.graph.node:
+        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged (its graph has no nodes); copy or export it again")
+    return model
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
+    graph = shape_inference.infer_shapes(model).graph
+    return {value.name: _tensor(value).shape for value in (*graph.input, *graph.value_info, *graph.output)}
+
+
+def _tensor(value: onnx.ValueInfoProto) -> Tensor:
+    kind = value.type.tensor_type
+    shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim)
+    return Tensor(value.name, shape, _dtype(kind.elem_type))
+
+
+def _dtype(code: int) -> str:
+    return onnx.helper.tensor_dtype_to_np_dtype(code).name if code else "unknown"
+
+
+def _weight_inputs(node: onnx.NodeProto) -> list[str]:
+    if node.op_type in _NO_WEIGHTS:
+        return []
+    if node.op_type == "QLinearConv":
+        return [node.input[3], *node.input[8:9]]
+    if node.op_type == "QLinearMatMul":
+        return [node.input[3]]
+    # A quantized weight is counted where it is used, not where it is dequantized.
+    return [] if node.op_type == "DequantizeLinear" else list(node.input)
+
+
+def _constant(name: str, constants: dict[str, onnx.TensorProto], origin: dict[str, onnx.NodeProto]) -> onnx.TensorProto | None:
+    """The stored weight behind an input, looked for through a DequantizeLinear."""
+    if name in origin:
+        name = origin[name].input[0]
+    return constants.get(name)
+
+
+def _macs(kind: str, kernel: list[int], result: Shape) -> int:
+    """MACs of one picture: Conv kernels are [O, I / groups, h, w], so kernel size times output pixels holds for grouped ones too."""
+    spatial = result[2:] if "Conv" in kind else result[1:-1]
+    return math.prod(kernel) * math.prod(d or 1 for d in spatial)
+
+
+def _count(raw: onnx.TensorProto) -> int:
+    return math.prod(raw.dims)
+
+
+def _bytes(raw: onnx.TensorProto) -> int:
+    if raw.data_location == onnx.TensorProto.EXTERNAL:
+        return _count(raw) * onnx.helper.tensor_dtype_to_np_dtype(raw.data_type).itemsize
+    return len(raw.raw_data) or numpy_helper.to_array(raw).nbytes
+
+
+def _weight_bytes(weights: object) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for raw in weights:
+        total[_dtype(raw.data_type)] = total.get(_dtype(raw.data_type), 0) + _bytes(raw)
+    return total

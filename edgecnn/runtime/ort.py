@@ -1,0 +1,108 @@
+"""Runs .onnx files with ONNX Runtime on the processor."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from edgecnn import card as cards
+from edgecnn.card import Preprocessing
+from edgecnn.errors import BadFile
+from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, padded, settle
+from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.preprocess import Encoder
+
+_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
+INPUTS = ("float32", "float16", "uint8", "int8")
+# Pictures of one run where the file leaves the batch open: enough to hide the cost of a call, few enough to stay in the cache.
+BATCH = 8
+
+
+class OrtRunner(PictureRunner):
+    """An .onnx file; see `contract.Runner`.
+
+    ONNX declares no scale for an integer input: uint8 is taken to be the byte itself and int8 the byte minus 128, scaled inside the graph.
+    """
+
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+        self._session = _session(path, threads)
+        given = only(path, [_tensor(t) for t in self._session.get_inputs()], "input")
+        result = only(path, [_tensor(t) for t in self._session.get_outputs()], "output")
+        layout = input_layout(path, given)
+        if given.dtype not in INPUTS:
+            raise BadFile(f"{path}: input {given.name} is {given.dtype}; expected {', '.join(INPUTS)}")
+        embedded = self._session.get_modelmeta().custom_metadata_map.get(cards.EMBEDDED)
+        card = cards.loads(embedded, path) if embedded else None
+        chosen = settle(path, layout, card, preprocessing)
+        self._encode = _encoder(chosen, given.dtype, layout.channels_first)
+        self._shape = layout.shape(1, chosen.height, chosen.width)[1:]
+        classes = output_classes(path, result) or self._probe(path, given, layout.batch or 1)
+        super().__init__(path, card, chosen, (given, result), classes, layout.batch or BATCH)
+        self._fixed = layout.batch is not None
+
+    def latencies(self, runs: int) -> list[float]:
+        """Seconds a picture of each of `runs` runs."""
+        batch = self.batch if self._fixed else 1
+        feed, names = {self.input.name: self._encode(self._sample()[:batch])}, [self.output.name]
+        run, times = self._session.run, []
+        for _ in range(runs):
+            start = time.perf_counter()
+            run(names, feed)
+            times.append((time.perf_counter() - start) / batch)
+        return times
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+    def _run(self, pictures: np.ndarray) -> np.ndarray:
+        batch = self._encode(padded(pictures, self.batch) if self._fixed else pictures)
+        rows = self._session.run([self.output.name], {self.input.name: batch})[0]
+        return rows.reshape(len(batch), self.classes)[: len(pictures)].astype(np.float32)
+
+    def _probe(self, path: Path, given: Tensor, batch: int) -> int:
+        """Length of the row of scores of a file that does not declare it."""
+        rows = self._session.run(None, {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
+        shape = (None, *rows.shape[1:]) if rows.ndim > 1 else rows.shape
+        return output_classes(path, Tensor("output", shape, rows.dtype.name)) or 0
+
+
+def _encoder(preprocessing: Preprocessing, dtype: str, channels_first: bool) -> Encoder:
+    if dtype.startswith("float"):
+        return Encoder(preprocessing, dtype, channels_first=channels_first)
+    byte = Preprocessing(preprocessing.height, preprocessing.width, preprocessing.order, mean=(0.0,), std=(1.0,))
+    return Encoder(byte, dtype, 1.0, 0 if dtype == "uint8" else -128, channels_first=channels_first)
+
+
+def _tensor(raw: Any) -> Tensor:
+    shape = tuple(d if isinstance(d, int) and d > 0 else None for d in raw.shape)
+    return Tensor(raw.name, shape, _TYPES.get(raw.type, raw.type))
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Idle threads of one session must not take the processor from the runner that is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # ONNX Runtime's exceptions have no common base but Exception.
+    except Exception as error:
+        raise BadFile(f"{path}: {_reason(path, str(error))}") from error
+
+
+def _reason(path: Path, text: str) -> str:
+    text = " ".join(text.split())
+    missing = re.search(r"(?:External data path (?:does not exist|validation failed)[^\"]*|GetFileLength for |open file )\"?([^\s\"]+)", text)
+    if missing:
+        return f"its weights lie in another file, {Path(missing[1]).name}, which is not beside it; put it into {path.parent}"
+    if "protobuf" in text.lower():
+        return "not an ONNX file, or one that is cut off or damaged; copy or export it again"
+    return "ONNX Runtime cannot run it: " + re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", text)[:240]

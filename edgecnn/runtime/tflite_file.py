@@ -1,0 +1,183 @@
+"""Reads a .tflite file without running it: tensors, operators, weights and metadata entries (schema version 3)."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgecnn import card as cards
+from edgecnn import files
+from edgecnn.errors import BadFile
+from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.file_info import FileInfo, Operator
+
+# Operators whose constant inputs are weights, whatever their type; elsewhere an int32 constant is a shape, an axis or a padding.
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+_VALUE_KEEPING = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
+_INDEX_TYPES = ("int32", "int64", "bool")
+_HALF_BYTE = ("int4", "uint4")
+
+
+def read(content: bytes, origin: str | os.PathLike[str] = "file") -> Any:
+    """The file as a tree of schema objects (`ModelT`); `origin` names it in errors.
+
+    Walking the whole tree checks every offset of the file, so that native code never sees one that points outside.
+
+    Raises:
+        BadFile: not a .tflite file, or one that is cut off or damaged.
+    """
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise BadFile(f"{origin} is not a TFLite file (it begins with {content[:8]!r}); expected a .tflite")
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+        _check_indices(model)
+    except (struct.error, IndexError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise BadFile(f"{origin} is cut off or damaged ({len(content):,} bytes); copy or export it again") from error
+    return model
+
+
+def metadata(content: bytes, origin: str | os.PathLike[str] = "file") -> dict[str, bytes]:
+    """Name -> content of the metadata entries of a .tflite file; BadFile as `read`."""
+    return _metadata(read(content, origin))
+
+
+def describe(path: str | os.PathLike[str]) -> FileInfo:
+    """Read tensors, operators, counts and card of a .tflite file; BadFile as `read`."""
+    path = Path(path)
+    content = files.read_bytes(path, ".tflite model")
+    return info(path, content)
+
+
+def info(path: Path, content: bytes) -> FileInfo:
+    """`describe` of a file whose content is at hand."""
+    model = read(content, path)
+    graph, entries = model.subgraphs[0], _metadata(model)
+    operators = [_operator(model, graph, op) for op in graph.operators or ()]
+    changing = [op.kind for op in operators if op.kind not in _VALUE_KEEPING]
+    return FileInfo(
+        path=path,
+        format="TFLite",
+        bytes=len(content),
+        inputs=tuple(tensor(graph.tensors[i]) for i in graph.inputs),
+        outputs=tuple(tensor(graph.tensors[i]) for i in graph.outputs),
+        operators=tuple(operators),
+        weight_bytes=_weight_bytes(model, graph),
+        requires=_requires(entries),
+        metadata=entries,
+        card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
+        ends_in_softmax=bool(changing) and changing[-1] == "SOFTMAX",
+    )
+
+
+def tensor(raw: Any) -> Tensor:
+    """A schema tensor in the words of the contract; open dimensions are None."""
+    signature = raw.shapeSignature if raw.shapeSignature is not None and len(raw.shapeSignature) else raw.shape
+    shape = tuple(None if d < 0 else int(d) for d in (signature if signature is not None else ()))
+    scales = raw.quantization.scale if raw.quantization is not None else None
+    if scales is None or len(scales) != 1:
+        return Tensor(_text(raw.name), shape, _dtype(raw.type))
+    return Tensor(_text(raw.name), shape, _dtype(raw.type), float(scales[0]), int(raw.quantization.zeroPoint[0]))
+
+
+def _check_indices(model: Any) -> None:
+    if not model.subgraphs:
+        raise ValueError("no graph")
+    for graph in model.subgraphs:
+        count = len(graph.tensors)
+        used = [*graph.inputs, *graph.outputs]
+        for op in graph.operators or ():
+            model.operatorCodes[op.opcodeIndex]
+            used += [*(op.inputs if op.inputs is not None else ()), *op.outputs]
+        if any(not -1 <= i < count for i in used) or any(not 0 <= t.buffer < len(model.buffers) for t in graph.tensors):
+            raise ValueError("index out of range")
+
+
+def _metadata(model: Any) -> dict[str, bytes]:
+    found = {}
+    for entry in model.metadata or ():
+        data = model.buffers[entry.buffer].data
+        found[_text(entry.name)] = b"" if data is None else bytes(np.asarray(data, np.uint8))
+    return found
+
+
+def _requires(entries: dict[str, bytes]) -> str:
+    version = entries.get("min_runtime_version", b"").rstrip(b"\0 ").decode("ascii", "replace")
+    return f"TensorFlow Lite {version} or later" if version else ""
+
+
+def _operator(model: Any, graph: Any, op: Any) -> Operator:
+    kind = _kind(model, op)
+    weights = [graph.tensors[i] for i in _weights(model, graph, op)]
+    result = graph.tensors[op.outputs[0]] if len(op.outputs) else None
+    shape = tensor(result).shape if result is not None else ()
+    macs = 0
+    if weights and kind in _WEIGHTED:
+        macs = _macs(kind, [int(d) for d in weights[0].shape], [int(d) for d in result.shape])
+    sizes = [math.prod(int(d) for d in w.shape) for w in weights]
+    return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(w) for w in weights), macs)
+
+
+def _kind(model: Any, op: Any) -> str:
+    code = model.operatorCodes[op.opcodeIndex]
+    # Old writers fill the one-byte field only, which ends at 127.
+    return _text(code.customCode) if code.customCode else _kinds().get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+
+
+def _weights(model: Any, graph: Any, op: Any) -> list[int]:
+    """Indices of the constants of an operator that are weights or biases."""
+    weighted = _kind(model, op) in _WEIGHTED
+    constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and _is_constant(model, graph.tensors[i])]
+    return [i for i in constants if weighted or _dtype(graph.tensors[i].type) not in _INDEX_TYPES]
+
+
+def _is_constant(model: Any, raw: Any) -> bool:
+    buffer = model.buffers[raw.buffer]
+    return (buffer.data is not None and len(buffer.data) > 0) or buffer.size > 1
+
+
+def _macs(kind: str, weights: list[int], result: list[int]) -> int:
+    """MACs of one picture; the first dimension of `result` is the batch. TFLite kernels: Conv [O, h, w, I], Depthwise [1, h, w, C], FC [O, I]."""
+    if kind == "FULLY_CONNECTED":
+        return math.prod(weights) * math.prod(result[1:-1])
+    return math.prod(weights) * math.prod(result[1:3])
+
+
+def _weight_bytes(model: Any, graph: Any) -> dict[str, int]:
+    used = {i for op in graph.operators or () for i in _weights(model, graph, op)}
+    total: dict[str, int] = {}
+    for i in sorted(used):
+        raw = graph.tensors[i]
+        total[_dtype(raw.type)] = total.get(_dtype(raw.type), 0) + _bytes(raw)
+    return total
+
+
+def _bytes(raw: Any) -> int:
+    count, dtype = math.prod(int(d) for d in raw.shape), _dtype(raw.type)
+    if dtype in _HALF_BYTE:
+        return (count + 1) // 2
+    return count * np.dtype(dtype).itemsize
+
+
+@cache
+def _kinds() -> dict[int, str]:
+    return {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
+
+
+@cache
+def _dtypes() -> dict[int, str]:
+    return {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+
+
+def _dtype(code: int) -> str:
+    return _dtypes().get(code, "unknown")
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "replace")
