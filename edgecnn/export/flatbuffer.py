@@ -6,7 +6,6 @@ Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from edgecnn.card import INPUT, OUTPUT
+from edgecnn.export import names
 
 SIGNATURE = b"serving_default"
 
@@ -99,6 +99,16 @@ def _operator(code: int, target: int, source: int) -> schema.OperatorT:
     return operator
 
 
+def with_all_outputs(content: bytes) -> bytes:
+    """A float file in which every activation is an output too, so that it can be read after a run."""
+    model = read(content)
+    graph = model.subgraphs[0]
+    written = [int(index) for operator in graph.operators for index in operator.outputs]
+    graph.outputs = [index for index in written if graph.tensors[index].type == schema.TensorType.FLOAT32]
+    model.signatureDefs = []
+    return pack(model)
+
+
 def read(content: bytes) -> schema.ModelT:
     """The file as objects of the schema."""
     model = flatbuffer_utils.read_model_from_bytearray(content)
@@ -129,32 +139,15 @@ def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
 
 def _name_tensors(graph: schema.SubGraphT) -> None:
     """Activations are called after the last layer fused into them, constants after the operator that reads them."""
-    names = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
+    found = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
     for operator in graph.operators:
         for index in operator.outputs:
-            if index not in names:
-                names[index] = _unused(_layer(graph.tensors[index].name.decode()), names)
+            if index not in found:
+                found[index] = names.unused(names.layer(graph.tensors[index].name.decode()), found.values())
     for operator in graph.operators:
-        owner = names[operator.outputs[0]]
-        for role, index in zip(("input", "weights", "bias"), operator.inputs, strict=False):
-            if index >= 0 and index not in names:
-                names[index] = _unused(f"{owner}/{role}", names)
+        owner = found[operator.outputs[0]]
+        for role, index in zip(names.ROLES, operator.inputs, strict=False):
+            if index >= 0 and index not in found:
+                found[index] = names.unused(f"{owner}/{role}", found.values())
     for index, tensor in enumerate(graph.tensors):
-        tensor.name = names.get(index, f"constant_{index}").encode()
-
-
-def _unused(name: str, names: Mapping[int, str]) -> str:
-    taken = set(names.values())
-    free = name
-    number = 2
-    while free in taken:
-        free = f"{name}_{number}"
-        number += 1
-    return free
-
-
-def _layer(tensor: str) -> str:
-    """`mobilenet_1/conv_dw_5_relu_1/Relu6;mobilenet_1/conv_dw_5_bn_1/...` -> `conv_dw_5_relu`: Keras adds the trailing `_1` when it traces."""
-    parts = tensor.split(";")[0].split("/")
-    layer = parts[-2] if len(parts) > 1 else parts[0]
-    return re.sub(r"_1$", "", layer)
+        tensor.name = found.get(index, f"constant_{index}").encode()

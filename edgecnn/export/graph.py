@@ -1,7 +1,4 @@
-"""Keras model -> frozen TensorFlow graph: variables become constants, one function with one input and one output.
-
-Freezing here instead of letting the converters write a SavedModel first saves about 4 seconds a model.
-"""
+"""Keras model -> TensorFlow function with one input and one output, which is what both converters start from."""
 
 from __future__ import annotations
 
@@ -13,16 +10,19 @@ from edgecnn.card import INPUT, OUTPUT
 from edgecnn.errors import BadSetting
 
 
-def freeze(model: keras.Model, batch: int | None) -> tf.types.experimental.ConcreteFunction:
-    """Trace `model` in inference mode at a batch of `batch` pictures (None leaves it open) and freeze its weights.
+def trace(model: keras.Model, batch: int | None) -> tf.types.experimental.ConcreteFunction:
+    """`model` in inference mode as one TensorFlow function of a batch of `batch` pictures (None leaves it open).
 
     Raises:
         BadSetting: Keras runs on another backend than TensorFlow, which alone has converters to TFLite and ONNX.
     """
     if keras.backend.backend() != "tensorflow":
-        raise BadSetting(
-            f"KERAS_BACKEND is {keras.backend.backend()}: conversion needs tensorflow; export in a process of its own with KERAS_BACKEND=tensorflow"
-        )
+        backend = keras.backend.backend()
+        raise BadSetting(f"Keras runs on {backend}: conversion needs tensorflow; export in a process of its own with KERAS_BACKEND=tensorflow")
     spec = tf.TensorSpec((batch, *model.inputs[0].shape[1:]), tf.float32, name=INPUT)
-    traced = tf.function(lambda image: {OUTPUT: model(image, training=False)}, input_signature=[spec], autograph=False)
-    return convert_variables_to_constants_v2(traced.get_concrete_function(), lower_control_flow=False)
+    return tf.function(lambda image: {OUTPUT: model(image, training=False)}, input_signature=[spec], autograph=False).get_concrete_function()
+
+
+def freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
+    """`trace` with an open batch and with the weights as constants."""
+    return convert_variables_to_constants_v2(trace(model, batch=None), lower_control_flow=False)

@@ -16,7 +16,7 @@ from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData
-from edgecnn.export import Exported, check, pictures
+from edgecnn.export import Exported, check, memory, pictures
 from edgecnn.export.calibration import calibrate, measure
 from edgecnn.export.formats import FORMATS
 from edgecnn.export.pictures import Material
@@ -30,7 +30,7 @@ from edgecnn.settings import Export
 ANCHORED = 32
 
 # 16-bit activations have no fast kernels on a desktop processor: a second a picture for a large network.
-COMPARED = {"int16x8": 16}
+COMPARED = {"int16x8": 8}
 
 
 def run(
@@ -107,9 +107,10 @@ class _Writer:
     def prepare(self, names: list[str], progress: Progress) -> None:
         """Convert to float, make sure that the float form does what the Keras model does, and calibrate where a scheme in `names` wants it."""
         progress.step(f"converting {self.original.path} to {self.format.suffix}")
-        self.content = self.format.convert(self.original.model)
         anchor = self.original(self.material.pictures[:ANCHORED])
         check.must_vary(anchor, str(self.original.path))
+        self.content = self.format.convert(self.original.model)
+        memory.release()
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{self.format.suffix}"), self.settings.min_agreement)

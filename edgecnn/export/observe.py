@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import warnings
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn.card import INPUT, Preprocessing
+from edgecnn.export import flatbuffer
 from edgecnn.progress import SILENT, Progress
+from edgecnn.runtime.pool import usable_cores
 from edgecnn.runtime.preprocess import prepare
 
 # Values kept of one tensor over all pictures: enough for its rare large values, and 1.6 MB.
@@ -49,41 +50,42 @@ def observe(
         preprocessing: from pixels to input.
         channel_axis: of four-dimensional tensors; the last of all others.
     """
-    workers = max(1, min(os.cpu_count() or 1, len(pictures)))
+    workers = max(1, min(usable_cores(), len(pictures)))
     each = max(1, SAMPLE // len(pictures))
 
-    def work(part: np.ndarray) -> list[_Tally]:
+    def work(part: np.ndarray) -> dict[str, _Tally]:
         tensors, tallies = open_tensors(), {}
         for index in part:
             image = prepare(pictures[index : index + 1], preprocessing)
-            tallies.setdefault(INPUT, _Tally(INPUT, 3)).add(image, each, index)
-            for name, value in tensors(image):
-                tallies.setdefault(name, _Tally(name, channel_axis if value.ndim == 4 else value.ndim - 1)).add(value, each, index)
+            for name, value in itertools.chain([(INPUT, image)], tensors(image)):
+                axis = channel_axis if value.ndim == 4 and name != INPUT else -1
+                tallies.setdefault(name, _Tally()).add(value, axis, each, seed=index)
+                del value
             advance(1, "")
-        return list(tallies.values())
+        return tallies
 
     with progress.track("measuring activations", len(pictures)) as advance, ThreadPoolExecutor(workers) as pool:
         done = list(pool.map(work, np.array_split(np.arange(len(pictures)), workers)))
-    return {parts[0].name: _merged(parts) for parts in zip(*done, strict=True)}
+    return {name: _merged([tallies[name] for tallies in done]) for name in done[0]}
 
 
 class _Tally:
     """What is kept of one tensor while pictures go by."""
 
-    def __init__(self, name: str, axis: int) -> None:
-        self.name, self.axis = name, axis
+    def __init__(self) -> None:
         self.low, self.high, self.total, self.count = np.inf, -np.inf, 0.0, 0
         self.sample: list[np.ndarray] = []
 
-    def add(self, value: np.ndarray, each: int, seed: int) -> None:
+    def add(self, value: np.ndarray, axis: int, each: int, seed: int) -> None:
         flat = value.reshape(-1)
         self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
         self.sample.append(flat[np.random.default_rng(seed).integers(0, flat.size, each)] if flat.size > each else flat.copy())
-        self.total = self.total + value.mean(tuple(a for a in range(value.ndim) if a != self.axis), dtype=np.float64)
+        channels = np.moveaxis(value, axis, -1)
+        self.total = self.total + channels.mean(tuple(range(value.ndim - 1))).astype(np.float64)
         self.count += 1
 
 
-def _merged(parts: tuple[_Tally, ...]) -> Observed:
+def _merged(parts: list[_Tally]) -> Observed:
     return Observed(
         min(p.low for p in parts),
         max(p.high for p in parts),
@@ -93,26 +95,17 @@ def _merged(parts: tuple[_Tally, ...]) -> Observed:
 
 
 def tflite_tensors(content: bytes) -> Tensors:
-    """Open a float .tflite so that every tensor that an operator writes can be read."""
-    with warnings.catch_warnings():
-        # It warns of the memory that the tensors kept for reading take; they are what is wanted.
-        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
-        # Delegates fuse operators and keep what lies between to themselves.
-        interpreter = Interpreter(
-            model_content=content,
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
+    """Open a float .tflite with every activation as an output, which XNNPACK then has to hand out; faster than to run without it."""
+    interpreter = Interpreter(model_content=flatbuffer.with_all_outputs(content), num_threads=1)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
-    written = {int(i) for operator in interpreter._get_ops_details() for i in operator["outputs"]}
-    watched = {d["index"]: d["name"] for d in interpreter.get_tensor_details() if d["index"] in written and d["dtype"] == np.float32}
+    watched = {d["index"]: d["name"] for d in interpreter.get_output_details()}
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         interpreter.set_tensor(source, image)
         interpreter.invoke()
-        return ((name, interpreter.get_tensor(index)) for index, name in watched.items())
+        # Views, not copies; the interpreter refuses its next run while one of them is alive.
+        return ((name, interpreter.tensor(index)()) for index, name in watched.items())
 
     return run
 

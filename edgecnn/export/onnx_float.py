@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 import keras
 import onnx
 import onnxslim
-import tf2onnx
+import tensorflow as tf
+from tf2onnx.optimizer import optimize_graph
+from tf2onnx.tf_loader import tf_optimize
+from tf2onnx.tfonnx import process_tf_graph
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.errors import BadFile
-from edgecnn.export import graph
+from edgecnn.export import graph, names
 
 # The newest opset that ONNX Runtime Mobile's reduced operator set lists; int8 weights with one scale a channel need 13.
 OPSET = 15
@@ -27,16 +30,27 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     Raises:
         BadFile: tf2onnx has no translation for an operation of the model.
     """
-    frozen = graph.freeze(model, batch=None)
     with _quiet():
         try:
-            proto, _ = tf2onnx.convert.from_graph_def(
-                frozen.graph.as_graph_def(), name=model.name, input_names=[frozen.inputs[0].name], output_names=[frozen.outputs[0].name], opset=OPSET
-            )
+            proto = _translate(graph.freeze(model), model.name)
         except ValueError as error:
             raise BadFile(f"{model.name} cannot be converted to ONNX: {str(error).splitlines()[0][:200]}") from error
         proto = onnxslim.slim(proto)
     return _tidy(proto)
+
+
+def _translate(frozen: tf.types.experimental.ConcreteFunction, name: str) -> onnx.ModelProto:
+    """What tf2onnx.convert.from_function does, without its second freezing and without a copy of all weights before each of its optimizers.
+
+    The copies let it go on after an optimizer that fails; here a failure is an error. They cost a gigabyte and half of the time.
+    """
+    ends = [frozen.inputs[0].name], [frozen.outputs[0].name]
+    with tf.Graph().as_default():
+        graph_def = tf_optimize(*ends, frozen.graph.as_graph_def())
+    with tf.Graph().as_default() as tf_graph:
+        tf.import_graph_def(graph_def, name="")
+        translated = process_tf_graph(tf_graph, opset=OPSET, input_names=ends[0], output_names=ends[1])
+        return optimize_graph(translated, catch_errors=False).make_model(name)
 
 
 def finished(proto: onnx.ModelProto, entries: Mapping[str, str]) -> bytes:
@@ -50,38 +64,38 @@ def finished(proto: onnx.ModelProto, entries: Mapping[str, str]) -> bytes:
 
 def _tidy(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Readable names, a symbolic batch, and no mark of opsets that no node uses."""
-    _rename(proto, {proto.graph.input[0].name: INPUT, proto.graph.output[0].name: OUTPUT})
-    _drop_prefix(proto)
+    del proto.graph.value_info[:]
+    _name_edges(proto.graph)
     for value in (proto.graph.input[0], proto.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     used = {node.domain or "" for node in proto.graph.node}
     opsets = [o for o in proto.opset_import if o.domain in used]
     del proto.opset_import[:]
     proto.opset_import.extend(opsets)
-    del proto.graph.value_info[:]
     proto.producer_name, proto.doc_string, proto.graph.doc_string = "edgecnn", "", ""
     return onnx.shape_inference.infer_shapes(proto)
 
 
-def _rename(proto: onnx.ModelProto, names: Mapping[str, str]) -> None:
-    for node in proto.graph.node:
+def _name_edges(graph: onnx.GraphProto) -> None:
+    """Nodes and their results are called after their layer, constants after the node that reads them first."""
+    found = {graph.input[0].name: INPUT, graph.output[0].name: OUTPUT}
+    for node in graph.node:
+        for edge in node.output:
+            if edge not in found:
+                base = f"{found[node.input[0]]}_nchw" if node.op_type == "Transpose" else names.layer(edge)
+                found[edge] = names.unused(base, found.values())
+        node.name = found[node.output[0]]
+    for node in graph.node:
+        for i, edge in enumerate(node.input):
+            if edge and edge not in found:
+                role = names.ROLES[i] if i < len(names.ROLES) else str(i)
+                found[edge] = names.unused(f"{node.name}/{role}", found.values())
+    for node in graph.node:
         for edges in (node.input, node.output):
-            for i, edge in enumerate(edges):
-                edges[i] = names.get(edge, edge)
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        value.name = names.get(value.name, value.name)
-
-
-def _drop_prefix(proto: onnx.ModelProto) -> None:
-    """`mobilenet_1/conv1_1/convolution:0` -> `conv1_1/convolution:0`: the model's own name in front of everything tells nothing."""
-    prefixes = {name.split("/")[0] for node in proto.graph.node for name in (node.name,) if name.count("/") > 1}
-    if len(prefixes) != 1:
-        return
-    prefix = f"{prefixes.pop()}/"
-    edges = {edge for node in proto.graph.node for edge in (*node.input, *node.output)}
-    _rename(proto, {edge: edge.removeprefix(prefix) for edge in edges})
-    for node in proto.graph.node:
-        node.name = node.name.removeprefix(prefix)
+            edges[:] = [found.get(edge, edge) for edge in edges]
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = found.get(value.name, value.name)
+    graph.name = "edgecnn"
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from edgecnn.runtime.base import PictureRunner, input_layout, only, output_class
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 
-# Pictures of one run; larger ones only cost memory on a processor.
-BATCH = 32
+# Pictures of one run; more only cost memory on a processor.
+BATCH = 8
 
 
 class KerasRunner(PictureRunner):
