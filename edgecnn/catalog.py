@@ -62,8 +62,8 @@ CATALOG: Mapping[str, Architecture] = MappingProxyType(
                 "mobilenet", "mobilenet", _MOBILENET, 224, 3, 1000, 4_253_864, 4_231_976, 568_740_352,
                 {"width": 1.0, "dropout": 0.001, "bias": False},
             ),
-            Architecture("squeezenet", "squeezenet", _SQUEEZENET, 224, 3, 1000, 1_248_424, 1_248_424, 0, {"version": "1.0", "dropout": 0.5}),
-            Architecture("squeezenet1_1", "squeezenet", _SQUEEZENET_1_1, 224, 3, 1000, 1_235_496, 1_235_496, 0, {"version": "1.1", "dropout": 0.5}),
+            Architecture("squeezenet", "squeezenet", _SQUEEZENET, 224, 3, 1000, 1_248_424, 1_248_424, 777_221_152, {"version": "1.0", "dropout": 0.5}),
+            Architecture("squeezenet1_1", "squeezenet", _SQUEEZENET_1_1, 224, 3, 1000, 1_235_496, 1_235_496, 349_151_936, {"version": "1.1", "dropout": 0.5}),
         )
     }
 )  # fmt: skip

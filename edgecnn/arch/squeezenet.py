@@ -1,0 +1,87 @@
+"""SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size.
+
+Forrest N. Iandola, Song Han, Matthew W. Moskewicz, Khalid Ashraf, William J. Dally, Kurt Keutzer, 2016.
+Table 1, https://arxiv.org/abs/1602.07360; version 1.1 from the authors' https://github.com/forresti/SqueezeNet
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from edgecnn.arch.blocks import Tensor, check_dropout, probabilities
+from edgecnn.errors import BadSetting
+
+POOL = "pool"
+
+# version -> first convolution (filters, kernel) with stride 2, then the rows of Table 1: a fire module is (s1x1, e1x1, e3x3).
+VERSIONS = {
+    "1.0": (
+        (96, 7),
+        (POOL, (16, 64, 64), (16, 64, 64), (32, 128, 128), POOL, (32, 128, 128), (48, 192, 192), (48, 192, 192), (64, 256, 256), POOL, (64, 256, 256)),
+    ),
+    "1.1": (
+        (64, 3),
+        (POOL, (16, 64, 64), (16, 64, 64), POOL, (32, 128, 128), (32, 128, 128), POOL, (48, 192, 192), (48, 192, 192), (64, 256, 256), (64, 256, 256)),
+    ),
+}
+
+# At the paper's 227 pixels no map that is pooled is smaller than 27 pixels.
+SMALL = 13
+
+
+def conv(x: Tensor, filters: int, kernel: int, *, name: str, stride: int = 1, padding: str = "same") -> Tensor:
+    """Convolution with bias and ReLU: [N, H, W, C] -> [N, H/stride, W/stride, filters]."""
+    # He's initial weights: there is no batch norm, and Glorot's let the signal fade over eighteen ReLU layers.
+    return layers.Conv2D(filters, kernel, stride, padding, activation="relu", kernel_initializer="he_normal", name=name)(x)
+
+
+def fire(x: Tensor, squeeze: int, expand1x1: int, expand3x3: int, *, name: str) -> Tensor:
+    """Squeeze to few channels, expand by 1x1 and 3x3 side by side: [N, H, W, C] -> [N, H, W, expand1x1 + expand3x3]."""
+    x = conv(x, squeeze, 1, name=f"{name}_squeeze1x1")
+    left = conv(x, expand1x1, 1, name=f"{name}_expand1x1")
+    right = conv(x, expand3x3, 3, name=f"{name}_expand3x3")
+    return layers.Concatenate(name=f"{name}_concat")([left, right])
+
+
+def max_pool(x: Tensor, *, name: str) -> Tensor:
+    """Maximum over 3x3 with stride 2: [N, H, W, C] -> about [N, H/2, W/2, C].
+
+    Caffe, where the authors trained, rounds sizes up; Keras ports and the ImageNet weights made with them round down. At 227 pixels
+    version 1.0 is the same either way (111, 55, 27, 13). We round down, and up only where a map is so small that a lost row is a large part of it.
+    """
+    padding = "same" if min(x.shape[1:3]) < SMALL else "valid"
+    return layers.MaxPooling2D(3, 2, padding, name=name)(x)
+
+
+def build(name: str, *, input_shape: tuple[int, int, int], classes: int, version: str, dropout: float) -> keras.Model:
+    """SqueezeNet with fresh weights, without bypass.
+
+    Args:
+        name: of the model.
+        input_shape: (height, width, channels).
+        classes: outputs.
+        version: "1.0" as in the paper, "1.1" with 2.4 times less computation.
+        dropout: share of the features of fire9 dropped in training.
+
+    Returns:
+        A functional model from `image` [N, height, width, channels] to `probabilities` [N, classes].
+    """
+    check_dropout(dropout)
+    if version not in VERSIONS:
+        raise BadSetting(f"SqueezeNet version '{version}': expected one of {', '.join(VERSIONS)}")
+    (filters, kernel), rows = VERSIONS[version]
+    image = keras.Input(input_shape, name="image")
+    x = conv(image, filters, kernel, stride=2, padding="valid", name="conv1")
+    # Layers are numbered as in the paper: conv1, then each fire module; a pool has the number of the layer before it.
+    index = 1
+    for row in rows:
+        if row == POOL:
+            x = max_pool(x, name=f"pool{index}")
+        else:
+            index += 1
+            x = fire(x, *row, name=f"fire{index}")
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = conv(x, classes, 1, name="conv10")
+    x = layers.GlobalAveragePooling2D(name="logits")(x)
+    return keras.Model(image, probabilities(x), name=name)

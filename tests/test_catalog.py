@@ -1,0 +1,42 @@
+"""The catalog's golden numbers, counted again on what each row builds."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from math import prod
+
+import pytest
+
+from edgecnn.arch import build, macs
+from edgecnn.catalog import CATALOG, architecture
+from edgecnn.errors import BadSetting, UnknownName
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_parameters_and_macs_are_what_the_row_says(name):
+    row, model = CATALOG[name], build(name)
+    trainable = sum(prod(weight.shape) for weight in model.trainable_weights)
+    assert (model.count_params(), trainable, macs.count(model)) == (row.parameters, row.trainable, row.macs)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_row_and_builder_have_the_same_arguments(name):
+    family = import_module(f"edgecnn.arch.{CATALOG[name].family}")
+    assert set(inspect.signature(family.build).parameters) == {"name", "input_shape", "classes", *CATALOG[name].arguments}
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_row_names_authors_year_and_address(name):
+    assert "https://" in CATALOG[name].paper
+    assert any(year in CATALOG[name].paper for year in ("1998", "2016", "2017"))
+
+
+def test_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="did you mean 'mobilenet'"):
+        architecture("mobilnet")
+
+
+def test_unknown_argument_is_answered_with_the_known_ones():
+    with pytest.raises(BadSetting, match="has no argument 'with'; it takes: width, dropout, bias"):
+        build("mobilenet", **{"with": 0.5})
