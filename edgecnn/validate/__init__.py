@@ -1,0 +1,65 @@
+"""DOOR to validation: exported files against their original, on labelled pictures, with proof."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Union
+
+from edgecnn.door import open_door
+from edgecnn.progress import SILENT, Progress
+from edgecnn.settings import Limits
+
+if TYPE_CHECKING:
+    from edgecnn.validate.report import Report
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def validate(
+    files: PathLike | Sequence[PathLike],
+    *,
+    against: PathLike | None = None,
+    data: PathLike | None = None,
+    labels: PathLike | Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    order: str | None = None,
+    resize: str | None = None,
+    label_offset: int | None = None,
+    limits: Limits | None = None,
+    threads: Sequence[int] = (1, 2),
+    count: int | None = None,
+    split: str = "test",
+    progress: Progress = SILENT,
+) -> Report:
+    """Measure accuracy, agreement, size and latency of files, each beside its original.
+
+    What is left out is taken from the card inside the file: original, data set, labels, preprocessing.
+
+    Args:
+        files: one or more .tflite, .onnx or .keras files.
+        against: the original of all of them, a model or an export; else the model that the card names, beside the file or one folder up.
+        data: data set name, folder or archive; else the one that the card names.
+        labels: class names in the order of the outputs, or a text file with one a line.
+        mean, std, order, resize: preprocessing of the files that have no card; see `card.Preprocessing`.
+        label_offset: outputs before the first label, 1 for a background class; these never count as answers.
+        limits: what to make sure of; see `Report.checks`.
+        threads: numbers of threads to time with; empty times nothing.
+        count: pictures to use at most, drawn with a fixed seed; all of the split when left out.
+        split: of the data set.
+
+    Raises:
+        BadFile, BadData, BadSetting: in one line each, what came, what was expected and what to do.
+    """
+    from edgecnn.validate import session
+
+    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    asked = session.Asked(
+        against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
+        limits=limits or Limits(), threads=tuple(threads), count=count, split=split,
+    )  # fmt: skip
+    return session.run(paths, asked, progress)
+
+
+open_door(__name__)

@@ -1,0 +1,214 @@
+"""What a validation found: plain dataclasses that become JSON; every figure in them was measured in the run that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+SCHEMA = "edgecnn.report/1"
+
+
+class Verdict(str, Enum):
+    """Outcome of one limit, or of all."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Share:
+    """`count` of `total` pictures, with the 95 % Wilson interval of the share (0..1)."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share itself, 0..1."""
+        return self.count / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """Top-1 accuracy of a file minus its original's, on the same pictures.
+
+    Attributes:
+        gained: pictures that only the file gets right.
+        lost: pictures that only the original gets right.
+        total: pictures.
+        low, high: 95 % interval of the change (Tango), as shares.
+        p: exact McNemar p-value of "no change".
+    """
+
+    gained: int
+    lost: int
+    total: int
+    low: float
+    high: float
+    p: float
+
+    @property
+    def value(self) -> float:
+        """The change as a share; negative is a loss."""
+        return (self.gained - self.lost) / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds of the network alone on one picture.
+
+    Attributes:
+        threads: that one run may use.
+        runs: timed, over all rounds.
+        median, p90: seconds.
+        ratio: median over the original's at the same number of threads; None without an original.
+        ratio_low, ratio_high: 95 % interval of the ratio, bootstrap over the rounds.
+    """
+
+    threads: int
+    runs: int
+    median: float
+    p90: float
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One limit held against one file.
+
+    Attributes:
+        file: that was checked.
+        limit: as on the command line, such as `--max-drop 0.5`.
+        verdict: of this limit.
+        text: what was measured, in words.
+    """
+
+    file: str
+    limit: str
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file.
+
+    Attributes:
+        file: path as the user gave it.
+        sha256: of the file.
+        scheme: of an edgecnn export, "" where the file has no card.
+        bytes, gzip_bytes: of the file, and of it compressed by gzip -9.
+        top1, top5: accuracy; top5 only with more than ten classes; None where the data's labels are not the network's.
+        ties: pictures whose two best scores are exactly equal.
+        agreement: pictures on which the answer is the original's; None for the original itself.
+        change: of top-1 against the original.
+        latencies: one a number of threads.
+    """
+
+    file: str
+    sha256: str
+    scheme: str
+    bytes: int
+    gzip_bytes: int
+    ties: Share
+    top1: Share | None = None
+    top5: Share | None = None
+    agreement: Share | None = None
+    change: Change | None = None
+    latencies: tuple[Latency, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures behind a group's figures.
+
+    Attributes:
+        data: name of the data set.
+        digest: of its content and splits.
+        split: that was read.
+        count: pictures used.
+        available: pictures of the split.
+        classes: of the data set.
+        height, width: at which they were fed.
+    """
+
+    data: str
+    digest: str
+    split: str
+    count: int
+    available: int
+    classes: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that share an original and pictures; `original` is None when there is nothing to compare with."""
+
+    pictures: Pictures
+    original: Row | None
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine, and the versions of what ran on it."""
+
+    machine: str
+    system: str
+    processor: str
+    cores: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that `edgecnn validate` measured.
+
+    Attributes:
+        groups: one an original and data set.
+        checks: one a file and limit; empty when no limit was given.
+        host: where it was measured.
+        made: UTC time, ISO 8601.
+        command: as typed; the command line fills it in.
+    """
+
+    groups: tuple[Group, ...]
+    checks: tuple[Check, ...]
+    host: Host
+    made: str
+    command: str = ""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """FAIL if any check failed, else INCONCLUSIVE if any is, else PASS; None when nothing was asked."""
+        found = {check.verdict for check in self.checks}
+        return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in found), None)
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed or nothing asked, 1 failed, 3 inconclusive."""
+        return {Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}.get(self.verdict, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and strings, ready for json.dumps; shares carry their value too."""
+        return {"schema": SCHEMA, "verdict": self.verdict.value if self.verdict else None, "exit_code": self.exit_code, **_plain(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    fields = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return {"value": value.value, **fields} if isinstance(value, (Share, Change)) else fields

@@ -1,0 +1,86 @@
+"""The pictures that files are measured on, and how their classes map onto a network's outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn import data as datasets
+from edgecnn.card import Card, Preprocessing
+from edgecnn.data import DATASETS, Dataset
+from edgecnn.errors import BadData
+from edgecnn.progress import Progress
+from edgecnn.validate.report import Pictures
+
+# Seed of the draw when fewer pictures are asked for than there are.
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pictures of one split at one size.
+
+    Attributes:
+        pictures: uint8 RGB [N, H, W, 3].
+        labels: int64 [N], indices into `classes`.
+        classes: the data set's class names.
+        about: what the report says of them.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    about: Pictures
+
+
+def source(asked: str | os.PathLike[str] | None, card: Card | None, path: Path) -> str:
+    """Name or path of the data set: the one asked for, else the one that the file was trained on.
+
+    Raises:
+        BadData: neither is known, or the card's data set can be found by its user only.
+    """
+    if asked is not None:
+        return str(asked)
+    if card is None or card.data is None:
+        raise BadData(f"{path} does not say which pictures it was trained on; name labelled pictures with --data (a folder, an archive or a data set's name)")
+    if card.data.name not in DATASETS:
+        raise BadData(f"{path} was trained on '{card.data.name}', which is no data set known by name; say where it lies with --data")
+    return card.data.name
+
+
+def load(name: str, preprocessing: Preprocessing, split: str, count: int | None, progress: Progress) -> Sample:
+    """Read one split at the size of `preprocessing`; BadData when it is empty or unknown."""
+    dataset = datasets.load(name, preprocessing, progress=progress)
+    if split not in dataset.splits or not len(dataset.splits[split]):
+        have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
+        raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")
+    part = dataset.splits[split]
+    pictures, labels = part.pictures, part.labels
+    if count is not None and count < len(part):
+        chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
+        pictures, labels = pictures[chosen], labels[chosen]
+    return Sample(pictures, labels, dataset.classes, _about(dataset, split, len(labels), preprocessing))
+
+
+def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:
+    """Which output each class of the data means, [classes]; None where the network knows other classes than the data has.
+
+    Args:
+        classes: of the data set.
+        labels: names of the outputs; empty when not known: then classes and outputs are in the same order, if they are as many.
+        answers: outputs after the background ones.
+    """
+    if not labels:
+        return np.arange(len(classes)) if len(classes) == answers else None
+    place = {name: i for i, name in reversed(list(enumerate(labels)))}
+    if any(name not in place for name in classes):
+        return None
+    return np.array([place[name] for name in classes])
+
+
+def _about(dataset: Dataset, split: str, count: int, preprocessing: Preprocessing) -> Pictures:
+    available = len(dataset.splits[split])
+    return Pictures(dataset.name, dataset.digest, split, count, available, len(dataset.classes), preprocessing.height, preprocessing.width)
