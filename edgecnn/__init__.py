@@ -10,13 +10,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+# verb -> (door, its function)
 _VERBS = {
-    "build": "edgecnn.arch",
-    "load_data": "edgecnn.data",
-    "load": "edgecnn.predict",
-    "train": "edgecnn.train",
-    "export": "edgecnn.export",
-    "validate": "edgecnn.validate",
+    "build": ("edgecnn.arch", "build"),
+    "load_data": ("edgecnn.data", "load"),
+    "load": ("edgecnn.predict", "load"),
+    "train": ("edgecnn.train", "train"),
+    "export": ("edgecnn.export", "export"),
+    "validate": ("edgecnn.validate", "validate"),
 }
 
 __all__ = ["__version__", *_VERBS]
@@ -25,4 +26,5 @@ __all__ = ["__version__", *_VERBS]
 def __getattr__(name: str) -> Any:
     if name not in _VERBS:
         raise AttributeError(f"module 'edgecnn' has no attribute '{name}'")
-    return getattr(importlib.import_module(_VERBS[name]), name)
+    door, function = _VERBS[name]
+    return getattr(importlib.import_module(door), function)

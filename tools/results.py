@@ -1,0 +1,106 @@
+"""Measure every model in models/ and write what was found into models/README.md and, in short, into README.md.
+
+    EDGECNN_DATA=FOLDER python tools/results.py
+
+Each model's files are validated against it on the whole test split of its data set: nothing in the tables comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from edgecnn import card as cards
+from edgecnn import files, zoo
+from edgecnn.cli.guard import guarded
+from edgecnn.cli.progress import progress
+from edgecnn.errors import BadFile
+from edgecnn.validate import validate
+from edgecnn.validate.report import Group, Report, Row
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- results:begin (tools/results.py writes what stands between these lines) -->", "<!-- results:end -->"
+HEAD = """# Models
+
+Every line below was measured by `tools/results.py`, which validates each file against the `.keras` model it was made from, on the whole test split.
+Top-1 accuracy and agreement in %, with 95 % intervals (Wilson; for the change against the original: Tango's paired interval). Latency is the network
+alone on one picture, median of alternating rounds. The recipes are in `tools/recipes/`; `tools/train_zoo.py` trains them.
+
+`.keras` is the trained model, `.json` its card, `.png` its learning curves; `NAME_SCHEME.tflite` and `.onnx` are its exports.
+"""
+
+
+def main() -> int:
+    """Validate all models, then write both files."""
+    sections, short = [], []
+    for name in zoo.names():
+        model = zoo.FOLDER / f"{name}.keras"
+        found = sorted(path for path in model.parent.glob(f"{model.stem}*") if path.suffix in (".tflite", ".onnx") and _is_export(path, model.stem))
+        if not found:
+            raise BadFile(f"{model} has no exports beside it; make them with: edgecnn export {name} --all")
+        report = validate(found, progress=progress())
+        (group,) = report.groups
+        sections.append(_section(name, model, group, report))
+        short += _short(name, group)
+    files.write_text(zoo.FOLDER / "README.md", "\n".join([HEAD, *sections]))
+    readme = (ROOT / "README.md").read_text()
+    table = "\n".join(["| model | file | test pictures | top-1 (95 %) | change (95 %) | agreement | bytes |", "|---|---|---|---|---|---|---|", *short])
+    replaced = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{table}\n{END}", readme, flags=re.DOTALL)
+    files.write_text(ROOT / "README.md", replaced)
+    return 0
+
+
+def _is_export(path: Path, stem: str) -> bool:
+    return path.stem == stem or path.stem.startswith(f"{stem}_")
+
+
+def _section(name: str, model: Path, group: Group, report: Report) -> str:
+    card = cards.read(model)
+    about, host = group.pictures, report.host
+    arguments = ", ".join(f"{key} {value}" for key, value in card.arguments.items())
+    threads = [latency.threads for latency in group.rows[0].latencies]
+    head = ["file", "top-1", "95 %", "change", "95 %", "agreement", "bytes", "gzip", *(f"ms, {t} thread{'s' * (t > 1)}" for t in threads)]
+    rows = [head, ["---"] * len(head), *(_cells(row) for row in (group.original, *group.rows))]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    versions = ", ".join(f"{package} {number}" for package, number in host.versions.items())
+    return (
+        f"## {name}\n\n{card.architecture} ({arguments}), {about.height}x{about.width} pixels. Data set {about.data}, {about.split} split, "
+        f"{about.count} pictures in {about.classes} classes (digest {about.digest[:12]}).\n\n{table}\n\n"
+        f"Measured {report.made[:10]} on {host.processor or host.machine}, {host.cores} cores; {versions}.\n"
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        Path(row.file).name,
+        _percent(row.top1.value),
+        f"{_percent(row.top1.low)} to {_percent(row.top1.high)}",
+        f"{100 * row.change.value:+.2f}" if row.change else "",
+        f"{100 * row.change.low:+.2f} to {100 * row.change.high:+.2f}" if row.change else "",
+        _percent(row.agreement.value) if row.agreement else "",
+        f"{row.bytes:,}",
+        f"{row.gzip_bytes:,}",
+        *(f"{1000 * latency.median:.3g}" for latency in row.latencies),
+    ]
+
+
+def _short(name: str, group: Group) -> list[str]:
+    """The rows of README.md: the original, and its float32 and int8 files."""
+    chosen = [row for row in (group.original, *group.rows) if row.scheme in ("", "float32", "int8")]
+    lines = []
+    for row in chosen:
+        change = f"{100 * row.change.value:+.2f} ({100 * row.change.low:+.2f} to {100 * row.change.high:+.2f})" if row.change else ""
+        top1 = f"{_percent(row.top1.value)} ({_percent(row.top1.low)} to {_percent(row.top1.high)})"
+        agreement = f"{_percent(row.agreement.value)} %" if row.agreement else ""
+        file, pictures = Path(row.file).name, f"{group.pictures.count} of {group.pictures.data}"
+        lines.append(f"| {name} | {file} | {pictures} | {top1} | {change} | {agreement} | {row.bytes:,} |")
+    return lines
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))
