@@ -1,0 +1,56 @@
+"""Options that several commands share: how pictures become the input of a model whose card does not say it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from edgecnn.card import Preprocessing
+from edgecnn.cli.parser import numbers
+
+
+def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True) -> None:
+    """--mean, --std, --order, --resize, --labels, and --image-size unless it is switched off."""
+    group = parser.add_argument_group("for models without a card, which someone else made")
+    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
+    group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
+    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
+    group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
+    if image_size:
+        group.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input, where the file leaves them open")
+    group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
+
+
+def preprocessing(args: argparse.Namespace, model: str | Path) -> Preprocessing | None:
+    """What the options say, over what the model's file and card say; None when no option was given."""
+    given = {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
+    if not given and args.image_size is None:
+        return None
+    if args.image_size is not None:
+        order = args.order or "rgb"
+        return replace(Preprocessing(args.image_size, args.image_size, order, (128.0,), (128.0,)), **given)
+    return replace(_own(model), **given)
+
+
+def _own(model: str | Path) -> Preprocessing:
+    from contextlib import closing
+
+    from edgecnn.runtime import open_model
+
+    with closing(open_model(model)) as runner:
+        return runner.preprocessing
+
+
+def label_names(path: str | None) -> tuple[str, ...]:
+    """The names in a label file, () when none was given."""
+    from edgecnn.labels import read_labels
+
+    return read_labels(path) if path else ()
+
+
+def model_file(text: str) -> Path:
+    """A path as it is; a bare name such as `squeezenet` as the model of that name under models/."""
+    from edgecnn import zoo
+
+    return Path(text) if Path(text).suffix or Path(text).exists() else zoo.find(text)

@@ -1,0 +1,63 @@
+"""Fixtures that several test files use, a cache of the session's own, and a quiet TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_OWN_CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "EDGECNN_CACHE" not in os.environ:
+        os.environ["EDGECNN_CACHE"] = config.stash[_OWN_CACHE] = tempfile.mkdtemp(prefix="edgecnn-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(_OWN_CACHE, None):
+        shutil.rmtree(folder, ignore_errors=True)
+        del os.environ["EDGECNN_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data sets; tests that need it are skipped where there is none."""
+    folder = os.environ.get("EDGECNN_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("EDGECNN_DATA is not set: this test needs its pictures")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def weights_folder(data_folder: Path) -> Path:
+    """The folder of independent ImageNet weights, beside the real data."""
+    folder = data_folder.parent / "weights"
+    if not folder.is_dir():
+        pytest.skip("there is no folder `weights` beside EDGECNN_DATA: this test needs its models")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LeNet with its card, trained on digits by the command line for a few seconds; to be read only."""
+    from helpers import edgecnn
+
+    out = tmp_path_factory.mktemp("lenet")
+    result = edgecnn("train", "lenet", "--data", "digits", "--epochs", 3, "--warmup", 1, "--no-augment", "--out", out)
+    assert result.code == 0, result.err
+    return out / "lenet.keras"
+
+
+@pytest.fixture(scope="session")
+def exported(lenet: Path) -> Path:
+    """The same model as float32 and int8 .tflite and .onnx beside it; returns the folder."""
+    from helpers import edgecnn
+
+    result = edgecnn("export", lenet, "--float32", "--int8")
+    assert result.code == 0, result.err
+    return lenet.parent

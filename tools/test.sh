@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Style and tests. Makes .venv first. Tests on real pictures run where EDGECNN_DATA or ../shared/data names a folder of them, else they are skipped.
+#   tools/test.sh         everything but the slow tests
+#   tools/test.sh --all   everything
+#   further words go to pytest, such as tests/test_cli.py
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+environment "[dev]"
+
+cd "$root"
+if [ -z "${EDGECNN_DATA:-}" ] && [ -d "$root/../shared/data" ]; then
+    EDGECNN_DATA=$(cd "$root/../shared/data" && pwd)
+    export EDGECNN_DATA
+fi
+chosen=(-m "not slow")
+if [ "${1:-}" = --all ]; then
+    chosen=()
+    shift
+fi
+"$venv/bin/ruff" check .
+"$venv/bin/ruff" format --check .
+exec "$venv/bin/python" -m pytest "${chosen[@]}" "$@"
