@@ -117,9 +117,12 @@ class Card:
     scheme: str = ""
     label_offset: int = 0
 
-    def dumps(self, *, indent: int | None = 1) -> str:
-        """The card as JSON text, keys in the order of the fields."""
-        return json.dumps({"edgecnn_card": VERSION, **asdict(self)}, indent=indent, ensure_ascii=False)
+    def dumps(self, *, lines: bool = True) -> str:
+        """The card as JSON text, keys in the order of the fields; with `lines` one key a line, for people and for diffs."""
+        raw = {"edgecnn_card": VERSION, **asdict(self)}
+        if not lines:
+            return json.dumps(raw, ensure_ascii=False)
+        return "{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in raw.items()) + "\n}"
 
     def for_export(self, scheme: str, calibration: Mapping[str, object] | None = None) -> Card:
         """The card that an export carries: the recorded ranges and means stay behind, scheme and calibration are said."""

@@ -46,6 +46,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Make `folder` and a file in it, which is gone at once: better now than after hours of work.
+
+    Raises:
+        BadFile: it cannot be made or written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadFile(f"cannot write into {folder}: {reason(error)}; choose another place with --out") from error
+
+
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write `content` to `path` as one step: readers see the old file or the new one, never a part."""
     with replacing(path) as temporary:

@@ -6,7 +6,7 @@ Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -28,12 +28,12 @@ def tidy(content: bytes) -> bytes:
     return pack(model)
 
 
-def finished(content: bytes, entries: Mapping[str, bytes]) -> bytes:
-    """The file as it is shipped: ends named and described, and metadata `entries` (name -> bytes) in place of those of the same name."""
+def finished(content: bytes, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> bytes:
+    """The file as it is shipped: ends named and described, metadata `entries` (name -> bytes) added, and those called `stale` left out."""
     model = read(content)
     _name_ends(model.subgraphs[0])
     model.signatureDefs = [_signature(model.subgraphs[0])]
-    kept = [entry for entry in model.metadata or [] if entry.name.decode() not in entries]
+    kept = [entry for entry in model.metadata or [] if entry.name.decode() not in {*entries, *stale}]
     for name, value in entries.items():
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(value, np.uint8)

@@ -66,7 +66,9 @@ class TFLite:
         return _room("tflite_quantize").QUANTIZERS[scheme](content, ranges, io)
 
     def finish(self, content: bytes, card: Card) -> bytes:
-        return _room("flatbuffer").finished(content, {EMBEDDED: card.dumps(indent=None).encode()})
+        # The converter computed the oldest runtime for the float operators; for derived ones it would be wrong.
+        stale = () if card.scheme == "float32" else ("min_runtime_version",)
+        return _room("flatbuffer").finished(content, {EMBEDDED: card.dumps(lines=False).encode()}, stale)
 
 
 class ONNX:
@@ -88,7 +90,7 @@ class ONNX:
         return _room("onnx_quantize").QUANTIZERS[scheme](content, ranges)
 
     def finish(self, content: Any, card: Card) -> bytes:
-        return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(indent=None)})
+        return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False)})
 
 
 FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}

@@ -47,10 +47,11 @@ def run(
 ) -> list[Exported]:
     """See `edgecnn.export.export`."""
     path = zoo.find(model)
+    folder = Path(out) if out is not None else path.parent
+    files.check_writable(folder)
     progress.step(f"loading {path}")
     original = KerasRunner(path, preprocessing=preprocessing)
     card = card_of(original, name, labels)
-    folder = Path(out) if out is not None else path.parent
     material = pictures.gather(card, data, settings, strict=strict, progress=progress)
     written = []
     for suffix in settings.formats:
@@ -107,12 +108,12 @@ class _Writer:
     def prepare(self, names: list[str], progress: Progress) -> None:
         """Convert to float, make sure that the float form does what the Keras model does, and calibrate where a scheme in `names` wants it."""
         progress.step(f"converting {self.original.path} to {self.format.suffix}")
-        anchor = self.original(self.material.pictures[:ANCHORED])
-        check.must_vary(anchor, str(self.original.path))
+        self.anchor = self.original(self.material.pictures[:ANCHORED])
+        check.must_vary(self.anchor, str(self.original.path))
         self.content = self.format.convert(self.original.model)
         memory.release()
         self.answers = self._float_answers()
-        found = check.compare(self.answers[:ANCHORED], anchor)
+        found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{self.format.suffix}"), self.settings.min_agreement)
         schemes = [scheme(name) for name in names]
         if any(row.weights == "int8" for row in schemes):
@@ -127,10 +128,10 @@ class _Writer:
         content = self.format.finish(derived, self.card.for_export(name, manifest))
         with files.replacing(target) as staged:
             staged.write_bytes(content)
-            some = slice(COMPARED.get(name))
-            found = check.compare(evaluate(staged, self.material.pictures[some]).probabilities, self.answers[some])
+            expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
+            found = check.compare(evaluate(staged, self.material.pictures[: len(expected)]).probabilities, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
-        return Exported(target, name, len(content), found.agreement, found.difference, found.pictures, note)
+        return Exported(target, name, len(content), found.agreement, found.difference, found.pictures, f"{found.pictures} {note}")
 
     def _derive(self, name: str) -> tuple[Any, Mapping[str, object], str]:
         """The form of one scheme, the manifest of its calibration pictures, and what was compared and calibrated in words."""

@@ -27,7 +27,7 @@ class Material:
     Attributes:
         pictures: uint8 RGB [N, H, W, 3].
         manifest: of the calibration set, for the file; empty where the pictures are generated.
-        note: what they are, in words.
+        note: what they are, in words that follow their number.
         recorded_serve: ranges recorded in the card may stand in for measuring: nobody asked for pictures of their own choice.
     """
 
@@ -53,14 +53,14 @@ def gather(card: Card, data: str | os.PathLike[str] | Dataset | None, settings: 
     if source is not None:
         try:
             return _drawn(source, card, settings, strict=strict, recorded_serve=data is None, progress=progress)
-        except (BadData, UnknownName) as error:
+        except (BadData, UnknownName):
             if data is not None:
                 raise
-            missing = f"the model's data set is not at hand ({error})"
+            missing = f"the model's data set, {source}, is not at hand"
     integer = [name for name in settings.schemes if scheme(name).calibrated]
     if integer and not card.ranges:
         raise NoCalibration(f"{', '.join(integer)} needs pictures to take activation ranges from, and {missing}; give labelled photos with --data FOLDER")
-    return Material(check.generated(card.preprocessing, GENERATED), {}, f"{GENERATED} generated pictures, as {missing}", True)
+    return Material(check.generated(card.preprocessing, GENERATED), {}, f"generated pictures, as {missing}", True)
 
 
 def _drawn(source: str | os.PathLike[str] | Dataset, card: Card, settings: Export, *, strict: bool, recorded_serve: bool, progress: Progress) -> Material:
@@ -68,4 +68,4 @@ def _drawn(source: str | os.PathLike[str] | Dataset, card: Card, settings: Expor
     if dataset.skipped:
         progress.step(f"{len(dataset.skipped)} damaged pictures skipped in {dataset.name}, the first {dataset.skipped[0][0]}")
     drawn = datasets.calibration(dataset, settings.calibration, settings.seed)
-    return Material(drawn.pictures, drawn.manifest, f"{len(drawn.pictures)} training pictures of {dataset.name}", recorded_serve)
+    return Material(drawn.pictures, drawn.manifest, f"training pictures of {dataset.name}", recorded_serve)

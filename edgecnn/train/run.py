@@ -80,8 +80,9 @@ def check(job: Job, data: Dataset) -> None:
     """Refuse what cannot work, before anything is built.
 
     Raises:
-        BadData: pictures of another size than the input, or a split without pictures.
+        BadData: pictures of another size than the input, or a split without pictures. BadFile: the place for the model cannot be written.
     """
+    files.check_writable(job.out)
     size = (job.preprocessing.height, job.preprocessing.width)
     for name, split in data.splits.items():
         if len(split) == 0:
