@@ -8,7 +8,7 @@ import pytest
 from edgecnn.card import INPUT, OUTPUT, Preprocessing
 from edgecnn.errors import CheckFailed
 from edgecnn.export import bias, check, ranges
-from edgecnn.export.observe import Observed, observe
+from edgecnn.export.observe import Extremes, Means, observe
 from edgecnn.settings import Export
 
 
@@ -46,17 +46,21 @@ def test_generated_pictures_are_pictures():
     assert pictures.std() > 20
 
 
+def _seen(sample: np.ndarray, high: float) -> Extremes:
+    kept = Extremes(each=len(sample))
+    kept.add(sample.astype(np.float32), picture=0)
+    kept.high = high
+    return kept
+
+
 def test_a_clip_cuts_what_no_sample_shows():
     random = np.random.default_rng(0)
-    rare = Observed(0.0, 40.0, np.abs(random.normal(0, 1, 100_000)).astype(np.float32), np.zeros(1))
-    even = Observed(0.0, 40.0, random.uniform(0, 40, 100_000).astype(np.float32), np.zeros(1))
-    assert ranges.best_clip(rare) < 0.3
-    assert ranges.best_clip(even) > 0.9
+    assert ranges.best_clip(_seen(np.abs(random.normal(0, 1, 100_000)), high=40.0)) < 0.3
+    assert ranges.best_clip(_seen(random.uniform(0, 40, 100_000), high=40.0)) > 0.9
 
 
 def test_the_output_is_never_clipped():
-    seen = Observed(0.0, 1.0, np.append(np.zeros(1000), 1.0).astype(np.float32), np.zeros(1))
-    assert ranges.choose({OUTPUT: seen})[OUTPUT].clip == 1.0
+    assert ranges.choose({OUTPUT: _seen(np.zeros(1000), high=1.0)})[OUTPUT].clip == 1.0
 
 
 @pytest.mark.parametrize(
@@ -95,14 +99,22 @@ def test_the_shift_is_the_lost_mean(groups):
     np.testing.assert_allclose(bias.shift(lost, means, groups), expected)
 
 
-def test_observing_sees_extremes_means_and_every_picture():
-    pictures = np.stack([np.full((4, 4, 3), shade, np.uint8) for shade in (0, 64, 255)])
+def _twice():
+    return lambda image: iter([("double", image * 2)])
 
-    def twice():
-        return lambda image: iter([("double", image * 2)])
 
-    seen = observe(twice, pictures, Preprocessing(4, 4), channel_axis=3)
+@pytest.fixture
+def shades() -> np.ndarray:
+    return np.stack([np.full((4, 4, 3), shade, np.uint8) for shade in (0, 64, 255)])
+
+
+def test_extremes_see_every_picture(shades):
+    seen = observe(_twice, shades, Preprocessing(4, 4), lambda: Extremes(each=10))
     assert (seen[INPUT].low, seen[INPUT].high) == (-1.0, 127 / 128)
     assert (seen["double"].low, seen["double"].high) == (-2.0, 254 / 128)
+    assert len(seen["double"].sample) == 3 * 10
+
+
+def test_means_are_of_all_pictures_and_positions(shades):
+    seen = observe(_twice, shades, Preprocessing(4, 4), lambda: Means(axis=3))
     np.testing.assert_allclose(seen["double"].means, np.full(3, 2 * np.mean([-1, -0.5, 127 / 128])))
-    assert len(seen["double"].sample) == 3 * 48

@@ -1,8 +1,8 @@
 """Speed and memory, as ratios between two ways measured in turn in one run; every figure is of a whole process unless it says otherwise.
 
+    python tools/benchmark.py start        `edgecnn --help` and `edgecnn list`
     python tools/benchmark.py export       int8 and all eight files of MobileNet 1.0 at 224, against TensorFlow's guide (tools/guide_int8.py)
     python tools/benchmark.py evaluation   pictures a second of `edgecnn validate` against a bare loop of single-threaded interpreters
-    python tools/benchmark.py start        `edgecnn --help` and `edgecnn list`
     python tools/benchmark.py              all three
 
 The network has made-up weights that pass pictures through, so that its answers vary and survive rounding; the pictures are generated. Only time and
@@ -39,9 +39,10 @@ def main() -> None:
     wanted = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {wanted.rounds} alternating rounds")
     with tempfile.TemporaryDirectory() as folder:
-        for name in wanted.part or parts:
-            print(f"\n{name}")
-            parts[name](Path(folder), wanted.rounds)
+        for name, measure in parts.items():
+            if name in wanted.part or not wanted.part:
+                print(f"\n{name}")
+                measure(Path(folder), wanted.rounds)
 
 
 def export(folder: Path, rounds: int) -> None:

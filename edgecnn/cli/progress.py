@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -27,11 +28,12 @@ class Lines(Progress):
     @contextlib.contextmanager
     def track(self, text: str, total: int) -> Iterator[Advance]:
         """Print `text: 120/1000 note` now and then."""
-        done, note, printed = 0, "", time.monotonic()
+        done, note, printed, one_at_a_time = 0, "", time.monotonic(), threading.Lock()
 
         def advance(units: int, new_note: str = "") -> None:
             nonlocal done, note, printed
-            done, note = done + units, new_note or note
+            with one_at_a_time:
+                done, note = done + units, new_note or note
             if time.monotonic() - printed >= SECONDS_BETWEEN_LINES and done < total:
                 printed = time.monotonic()
                 self.step(_line(text, done, total, note))
@@ -56,13 +58,14 @@ class Bars(Progress):
 
         name, remark = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[note]}", markup=False)
         columns = (name, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), remark)
-        done, note = 0, ""
+        done, note, one_at_a_time = 0, "", threading.Lock()
         with Drawing(*columns, console=Console(stderr=True), transient=True) as drawing:
             task = drawing.add_task(text, total=total, note="")
 
             def advance(units: int, new_note: str = "") -> None:
                 nonlocal done, note
-                done, note = done + units, new_note or note
+                with one_at_a_time:
+                    done, note = done + units, new_note or note
                 drawing.update(task, advance=units, note=note)
 
             yield advance

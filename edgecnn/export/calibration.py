@@ -13,10 +13,10 @@ from edgecnn.errors import NoCalibration
 from edgecnn.export.formats import Format
 from edgecnn.export.pictures import Material
 from edgecnn.export.ranges import Means, Range, Ranges, choose, with_exact_input
-from edgecnn.progress import SILENT, Progress
+from edgecnn.progress import Progress
 
 # Pictures for the means: a mean over all positions of so many is known to a fraction of a weight's rounding.
-FOR_MEANS = 32
+FOR_MEANS = 16
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,18 @@ def calibrate(writer: Format, content: Any, card: Card, material: Material, *, w
 
 def measure(writer: Format, content: Any, card: Card, material: Material, *, with_ranges: bool, progress: Progress) -> tuple[Means, Any, Ranges | None]:
     """Mean inputs of the float form; that form snapped; and the ranges that the snapped form has."""
-    seen = writer.observe(content, material.pictures[:FOR_MEANS], card.preprocessing, SILENT)
-    means = {name: tensor.means for name, tensor in seen.items()}
+    means = writer.means(content, material.pictures[:FOR_MEANS], card.preprocessing)
     snapped = writer.snap(content, means)
     if not with_ranges:
         return means, snapped, None
-    ranges = choose(writer.observe(snapped, material.pictures, card.preprocessing, progress))
+    ranges = choose(writer.extremes(snapped, material.pictures, card.preprocessing, progress))
     return means, snapped, with_exact_input(ranges, card.preprocessing)
 
 
 def _recorded(writer: Format, content: Any, card: Card, material: Material) -> Calibrated | None:
     """What the card holds, or None when it names other tensors than this converter made."""
     ranges = {name: Range(*limits) for name, limits in card.ranges[writer.suffix].items()}
-    needed = writer.observe(content, material.pictures[:1], card.preprocessing, SILENT)
+    needed = writer.means(content, material.pictures[:1], card.preprocessing)
     if not needed.keys() <= ranges.keys():
         return None
     means = {name: np.array(values) for name, values in card.means.get(writer.suffix, {}).items()}

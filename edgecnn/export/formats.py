@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.card import EMBEDDED, Card, Preprocessing
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from edgecnn.export.observe import Observed
+    from edgecnn.export.observe import Extremes, Tensors
     from edgecnn.export.ranges import Means, Ranges
 
 
@@ -30,8 +31,12 @@ class Format(Protocol):
         """The float32 form of a Keras model."""
         ...
 
-    def observe(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Observed]:
-        """What flows through the float32 form over uint8 RGB pictures [N, H, W, 3], tensor by tensor."""
+    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
+        """Mean a channel of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3]."""
+        ...
+
+    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+        """Extremes and a sample of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3]."""
         ...
 
     def snap(self, content: Any, means: Means) -> Any:
@@ -55,9 +60,14 @@ class TFLite:
     def convert(self, model: keras.Model) -> bytes:
         return _room("tflite_float").convert(model)
 
-    def observe(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Observed]:
-        room = _room("observe")
-        return room.observe(lambda: room.tflite_tensors(content), pictures, preprocessing, 3, progress)
+    def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
+        return _means(self._tensors(content), pictures, preprocessing, 3)
+
+    def extremes(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+        return _extremes(self._tensors(content), pictures, preprocessing, progress)
+
+    def _tensors(self, content: bytes) -> Callable[[], Tensors]:
+        return partial(_room("observe").tflite_tensors, _room("flatbuffer").with_all_outputs(content))
 
     def snap(self, content: bytes, means: Means) -> bytes:
         return _room("tflite_layers").snap(content, means)
@@ -79,9 +89,14 @@ class ONNX:
     def convert(self, model: keras.Model) -> Any:
         return _room("onnx_float").convert(model)
 
-    def observe(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Observed]:
-        room, content = _room("observe"), content.SerializeToString()
-        return room.observe(lambda: room.onnx_tensors(content), pictures, preprocessing, 1, progress)
+    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
+        return _means(self._tensors(content), pictures, preprocessing, 1)
+
+    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+        return _extremes(self._tensors(content), pictures, preprocessing, progress)
+
+    def _tensors(self, content: Any) -> Callable[[], Tensors]:
+        return partial(_room("observe").onnx_tensors, content.SerializeToString())
 
     def snap(self, content: Any, means: Means) -> Any:
         return _room("onnx_layers").snap(content, means)
@@ -94,6 +109,17 @@ class ONNX:
 
 
 FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}
+
+
+def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, channel_axis: int) -> Means:
+    room = _room("observe")
+    seen = room.observe(tensors, pictures, preprocessing, partial(room.Means, channel_axis))
+    return {name: tally.means for name, tally in seen.items()}
+
+
+def _extremes(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+    room = _room("observe")
+    return room.observe(tensors, pictures, preprocessing, partial(room.Extremes, max(1, room.SAMPLE // len(pictures))), progress)
 
 
 def _room(name: str) -> Any:

@@ -1,17 +1,34 @@
-"""Keras model -> TensorFlow function with one input and one output, which is what both converters start from."""
+"""Keras model -> TensorFlow graph with its weights as constants: what both converters start from."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edgecnn.card import INPUT, OUTPUT
+from edgecnn.card import INPUT
 from edgecnn.errors import BadSetting
 
 
-def trace(model: keras.Model, batch: int | None) -> tf.types.experimental.ConcreteFunction:
-    """`model` in inference mode as one TensorFlow function of a batch of `batch` pictures (None leaves it open).
+@dataclass(frozen=True)
+class Frozen:
+    """A graph that needs nothing else to run.
+
+    Attributes:
+        graph_def: its nodes, weights included.
+        input, output: names of the tensors, as `name:0`.
+    """
+
+    graph_def: tf.compat.v1.GraphDef
+    input: str
+    output: str
+
+
+def freeze(model: keras.Model, batch: int | None) -> Frozen:
+    """Trace `model` in inference mode for `batch` pictures at once; None leaves that open.
+
+    The weights enter the trace as constants. Tracing variables and freezing them afterwards gives the same graph with two more passes over it.
 
     Raises:
         BadSetting: Keras runs on another backend than TensorFlow, which alone has converters to TFLite and ONNX.
@@ -20,9 +37,11 @@ def trace(model: keras.Model, batch: int | None) -> tf.types.experimental.Concre
         backend = keras.backend.backend()
         raise BadSetting(f"Keras runs on {backend}: conversion needs tensorflow; export in a process of its own with KERAS_BACKEND=tensorflow")
     spec = tf.TensorSpec((batch, *model.inputs[0].shape[1:]), tf.float32, name=INPUT)
-    return tf.function(lambda image: {OUTPUT: model(image, training=False)}, input_signature=[spec], autograph=False).get_concrete_function()
+    values = [(variable, variable.numpy()) for variable in model.variables]
 
+    def call(image: tf.Tensor) -> tf.Tensor:
+        with keras.StatelessScope(state_mapping=[(variable, tf.constant(value)) for variable, value in values]):
+            return model(image, training=False)
 
-def freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
-    """`trace` with an open batch and with the weights as constants."""
-    return convert_variables_to_constants_v2(trace(model, batch=None), lower_control_flow=False)
+    traced = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
+    return Frozen(traced.graph.as_graph_def(), traced.inputs[0].name, traced.outputs[0].name)

@@ -27,7 +27,7 @@ from edgecnn.schemes import scheme
 from edgecnn.settings import Export
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
-ANCHORED = 32
+ANCHORED = 16
 
 # 16-bit activations have no fast kernels on a desktop processor: a second a picture for a large network.
 COMPARED = {"int16x8": 8}
@@ -53,11 +53,13 @@ def run(
     original = KerasRunner(path, preprocessing=preprocessing)
     card = card_of(original, name, labels)
     material = pictures.gather(card, data, settings, strict=strict, progress=progress)
+    anchor = original(material.pictures[:ANCHORED])
+    check.must_vary(anchor, str(path))
     written = []
     for suffix in settings.formats:
         names = [name for name, fmt in settings.files() if fmt == suffix]
         if names:
-            writer = _Writer(suffix, original, card, material, settings)
+            writer = _Writer(suffix, original, anchor, card, material, settings)
             writer.prepare(names, progress)
             written += [writer.write(name, folder, progress) for name in names]
     return written
@@ -101,15 +103,13 @@ def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) ->
 class _Writer:
     """Writes the files of one format. The float file is made once, held against the Keras model, and everything else is derived from it and held against it."""
 
-    def __init__(self, suffix: str, original: KerasRunner, card: Card, material: Material, settings: Export) -> None:
+    def __init__(self, suffix: str, original: KerasRunner, anchor: np.ndarray, card: Card, material: Material, settings: Export) -> None:
         self.format, self.card, self.material, self.settings = FORMATS[suffix](), card, material, settings
-        self.original = original
+        self.original, self.anchor = original, anchor
 
     def prepare(self, names: list[str], progress: Progress) -> None:
         """Convert to float, make sure that the float form does what the Keras model does, and calibrate where a scheme in `names` wants it."""
         progress.step(f"converting {self.original.path} to {self.format.suffix}")
-        self.anchor = self.original(self.material.pictures[:ANCHORED])
-        check.must_vary(self.anchor, str(self.original.path))
         self.content = self.format.convert(self.original.model)
         memory.release()
         self.answers = self._float_answers()

@@ -1,102 +1,119 @@
-"""What flows through a float network: every tensor's extremes, a sample of its values and its mean a channel, over pictures."""
+"""What flows through a float network over pictures: the mean a channel, or the extremes and a sample, of every tensor."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn.card import INPUT, Preprocessing
-from edgecnn.export import flatbuffer
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.pool import usable_cores
 from edgecnn.runtime.preprocess import prepare
 
-# Values kept of one tensor over all pictures: enough for its rare large values, and 1.6 MB.
-SAMPLE = 400_000
+# Values kept of one tensor over all pictures: enough for its rare large values, and 0.8 MB.
+SAMPLE = 200_000
 
 # An input [1, H, W, C] -> pairs (tensor name, value).
 Tensors = Callable[[np.ndarray], Iterator[tuple[str, np.ndarray]]]
 
 
-@dataclass(frozen=True)
-class Observed:
-    """One tensor over all pictures.
+class Tally(Protocol):
+    """What is kept of one tensor while pictures go by."""
 
-    Attributes:
-        low, high: its least and largest value.
-        sample: values drawn evenly from all pictures, float32 [n].
-        means: mean a channel, float64 [channels].
-    """
+    def add(self, value: np.ndarray, picture: int) -> None:
+        """Take in the tensor's value for the picture of that number; the value is gone afterwards."""
+        ...
 
-    low: float
-    high: float
-    sample: np.ndarray
-    means: np.ndarray
+    def merge(self, others: list[Tally]) -> None:
+        """Take in what other workers have kept of the same tensor."""
+        ...
+
+
+_Kept = TypeVar("_Kept", bound=Tally)
+
+
+class Means:
+    """Mean a channel; channels are the last axis, or `axis` of four-dimensional tensors."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis, self.total, self.count = axis, np.zeros(1), 0
+
+    def add(self, value: np.ndarray, picture: int) -> None:
+        axis = self.axis if value.ndim == 4 else value.ndim - 1
+        self.total = self.total + value.mean(tuple(a for a in range(value.ndim) if a != axis)).astype(np.float64)
+        self.count += 1
+
+    def merge(self, others: list[Means]) -> None:
+        self.total, self.count = sum((o.total for o in others), self.total), sum((o.count for o in others), self.count)
+
+    @property
+    def means(self) -> np.ndarray:
+        """[channels], float64."""
+        return self.total / self.count
+
+
+class Extremes:
+    """Least and largest value, and `each` values drawn from every picture."""
+
+    def __init__(self, each: int) -> None:
+        self.each, self.low, self.high = each, np.inf, -np.inf
+        self.parts: list[np.ndarray] = []
+
+    def add(self, value: np.ndarray, picture: int) -> None:
+        flat = value.reshape(-1)
+        self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
+        drawn = np.random.default_rng(picture).integers(0, flat.size, self.each) if flat.size > self.each else slice(None)
+        self.parts.append(np.array(flat[drawn]))
+
+    def merge(self, others: list[Extremes]) -> None:
+        self.low, self.high = min(self.low, *(o.low for o in others)), max(self.high, *(o.high for o in others))
+        self.parts += [part for o in others for part in o.parts]
+
+    @property
+    def sample(self) -> np.ndarray:
+        """Values from all pictures, float32 [n]."""
+        return np.concatenate(self.parts)
 
 
 def observe(
-    open_tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, channel_axis: int, progress: Progress = SILENT
-) -> dict[str, Observed]:
-    """Run a float network over uint8 RGB pictures [N, H, W, 3], one run a core side by side.
+    open_tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, tally: Callable[[], _Kept], progress: Progress = SILENT
+) -> dict[str, _Kept]:
+    """Run a float network over uint8 RGB pictures [N, H, W, 3], one run a core side by side, with a `tally` of each tensor and of the input.
 
     Args:
         open_tensors: opens the network once more, on one thread.
         pictures: what to look at.
         preprocessing: from pixels to input.
-        channel_axis: of four-dimensional tensors; the last of all others.
+        tally: makes an empty one.
     """
-    workers = max(1, min(usable_cores(), len(pictures)))
-    each = max(1, SAMPLE // len(pictures))
 
-    def work(part: np.ndarray) -> dict[str, _Tally]:
+    def work(part: np.ndarray) -> dict[str, _Kept]:
         tensors, tallies = open_tensors(), {}
         for index in part:
             image = prepare(pictures[index : index + 1], preprocessing)
             for name, value in itertools.chain([(INPUT, image)], tensors(image)):
-                axis = channel_axis if value.ndim == 4 and name != INPUT else -1
-                tallies.setdefault(name, _Tally()).add(value, axis, each, seed=index)
+                tallies.setdefault(name, tally()).add(value, index)
                 del value
             advance(1, "")
         return tallies
 
+    workers = max(1, min(usable_cores(), len(pictures)))
     with progress.track("measuring activations", len(pictures)) as advance, ThreadPoolExecutor(workers) as pool:
-        done = list(pool.map(work, np.array_split(np.arange(len(pictures)), workers)))
-    return {name: _merged([tallies[name] for tallies in done]) for name in done[0]}
-
-
-class _Tally:
-    """What is kept of one tensor while pictures go by."""
-
-    def __init__(self) -> None:
-        self.low, self.high, self.total, self.count = np.inf, -np.inf, 0.0, 0
-        self.sample: list[np.ndarray] = []
-
-    def add(self, value: np.ndarray, axis: int, each: int, seed: int) -> None:
-        flat = value.reshape(-1)
-        self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
-        self.sample.append(flat[np.random.default_rng(seed).integers(0, flat.size, each)] if flat.size > each else flat.copy())
-        channels = np.moveaxis(value, axis, -1)
-        self.total = self.total + channels.mean(tuple(range(value.ndim - 1))).astype(np.float64)
-        self.count += 1
-
-
-def _merged(parts: list[_Tally]) -> Observed:
-    return Observed(
-        min(p.low for p in parts),
-        max(p.high for p in parts),
-        np.concatenate([values for p in parts for values in p.sample]),
-        sum(p.total for p in parts) / sum(p.count for p in parts),
-    )
+        first, *others = pool.map(work, np.array_split(np.arange(len(pictures)), workers))
+    if others:
+        for name, kept in first.items():
+            kept.merge([tallies[name] for tallies in others])
+    return first
 
 
 def tflite_tensors(content: bytes) -> Tensors:
-    """Open a float .tflite with every activation as an output, which XNNPACK then has to hand out; faster than to run without it."""
-    interpreter = Interpreter(model_content=flatbuffer.with_all_outputs(content), num_threads=1)
+    """Open what `flatbuffer.with_all_outputs` gives: XNNPACK has to hand out every activation, and that is faster than to run without it."""
+    interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
     watched = {d["index"]: d["name"] for d in interpreter.get_output_details()}

@@ -17,7 +17,7 @@ from tf2onnx.tfonnx import process_tf_graph
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.errors import BadFile
-from edgecnn.export import graph, names
+from edgecnn.export import graph, memory, names
 
 # The newest opset that ONNX Runtime Mobile's reduced operator set lists; int8 weights with one scale a channel need 13.
 OPSET = 15
@@ -32,21 +32,22 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     """
     with _quiet():
         try:
-            proto = _translate(graph.freeze(model), model.name)
+            proto = _translate(graph.freeze(model, batch=None), model.name)
         except ValueError as error:
             raise BadFile(f"{model.name} cannot be converted to ONNX: {str(error).splitlines()[0][:200]}") from error
+        memory.release()
         proto = onnxslim.slim(proto)
     return _tidy(proto)
 
 
-def _translate(frozen: tf.types.experimental.ConcreteFunction, name: str) -> onnx.ModelProto:
+def _translate(frozen: graph.Frozen, name: str) -> onnx.ModelProto:
     """What tf2onnx.convert.from_function does, without its second freezing and without a copy of all weights before each of its optimizers.
 
     The copies let it go on after an optimizer that fails; here a failure is an error. They cost a gigabyte and half of the time.
     """
-    ends = [frozen.inputs[0].name], [frozen.outputs[0].name]
+    ends = [frozen.input], [frozen.output]
     with tf.Graph().as_default():
-        graph_def = tf_optimize(*ends, frozen.graph.as_graph_def())
+        graph_def = tf_optimize(*ends, frozen.graph_def)
     with tf.Graph().as_default() as tf_graph:
         tf.import_graph_def(graph_def, name="")
         translated = process_tf_graph(tf_graph, opset=OPSET, input_names=ends[0], output_names=ends[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.card import INPUT, OUTPUT, Preprocessing
-from edgecnn.export.observe import Observed
+from edgecnn.export.observe import Extremes
 
 # Shares of the full range that are tried.
 CLIPS = np.linspace(0.2, 1.0, 41)
@@ -45,12 +45,12 @@ Ranges = Mapping[str, Range]
 Means = Mapping[str, np.ndarray]
 
 
-def choose(observed: Mapping[str, Observed]) -> dict[str, Range]:
+def choose(observed: Mapping[str, Extremes]) -> dict[str, Range]:
     """Extremes and best clip of every tensor; the output is never clipped."""
     return {name: Range(seen.low, seen.high, 1.0 if name == OUTPUT else best_clip(seen)) for name, seen in observed.items()}
 
 
-def best_clip(seen: Observed, levels: int = 256) -> float:
+def best_clip(seen: Extremes, levels: int = 256) -> float:
     """The share of a tensor's range over which `levels` even steps make the least error in the mean fourth power."""
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     if low == high:

@@ -16,8 +16,8 @@ from edgecnn.card import Preprocessing
 from edgecnn.runtime import open_model
 from edgecnn.runtime.contract import Runner
 
-# Pictures that a worker takes at once.
-CHUNK = 16
+# Pictures that a worker takes at once, and how few are worth opening one more worker for.
+CHUNK, WORTH_ONE = 16, 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def answers(
 ) -> Answers:
     """`evaluate` with a runner that is open already; it opens more of its kind where that is faster."""
     count = _workers(first, len(pictures), workers)
+    chunk = min(CHUNK, -(-len(pictures) // count)) if count > 1 else 64
     parts: dict[int, np.ndarray] = {}
     with _runners(first, count, preprocessing) as idle, ThreadPoolExecutor(count) as executor:
 
@@ -78,7 +79,6 @@ def answers(
                 idle.put(runner)
             return len(parts[start])
 
-        chunk = CHUNK if count > 1 else 64
         waiting = [executor.submit(work, start) for start in range(0, len(pictures), chunk)]
         try:
             for done in as_completed(waiting):
@@ -99,7 +99,7 @@ def usable_cores() -> int:
 def _workers(first: Runner, pictures: int, wanted: int | None) -> int:
     if not first.parallel:
         return 1
-    return max(1, min(wanted or usable_cores(), -(-pictures // CHUNK)))
+    return max(1, min(wanted or usable_cores(), pictures // WORTH_ONE))
 
 
 @contextmanager

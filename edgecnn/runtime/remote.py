@@ -142,8 +142,10 @@ def environment(threads: int) -> dict[str, str]:
 def serve(pipe: Connection) -> None:
     """The child's side: load the model that the first message names, then answer until the pipe closes."""
     from edgecnn.runtime import open_model
+    from edgecnn.runtime.startup import load_keras
 
     path, preprocessing, threads = pipe.recv()
+    load_keras()
     runner = None
 
     def answer(method: str, argument: object) -> Any:

@@ -42,12 +42,15 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn import zoo
     from edgecnn.cli.progress import progress
     from edgecnn.export import export
+    from edgecnn.runtime.startup import load_keras
 
+    model = zoo.find(args.model)
+    load_keras()
     written = export(
-        args.model,
+        model,
         settings=settings,
         data=args.data,
-        preprocessing=options.preprocessing(args, zoo.find(args.model)),
+        preprocessing=options.preprocessing(args, model),
         labels=options.label_names(args.labels),
         out=args.out,
         name=args.name,

@@ -63,12 +63,14 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     from edgecnn import train
     from edgecnn.cli.progress import progress
+    from edgecnn.runtime.startup import load_keras
 
     told = progress()
     preprocessing = train.preprocessing_for(args.architecture, image_size=_image_size(args), weights=args.weights)
     data = data_sets.load(args.data, preprocessing, strict=args.strict, progress=told)
     if args.flip is None and not args.no_augment:
         settings = replace(settings, augment=replace(settings.augment, flip=data.flip))
+    load_keras()
     card = train.train(
         args.architecture, data, preprocessing=preprocessing, settings=settings, arguments=arguments, weights=args.weights, out=args.out, name=args.name,
         progress=told, fresh=args.fresh,
