@@ -14,7 +14,7 @@ step() {
     "$venv/bin/edgecnn" "$@"
 }
 
-step train mobilenet --width 0.25 --data digits --epochs 30 --learning-rate 0.003 --no-augment --out build/quickstart
+step train mobilenet --width 0.25 --data digits --epochs 40 --learning-rate 0.01 --weight-decay 0.05 --rotation 15 --shift 0.05 --zoom 0.15 --brightness 0 --contrast 0 --out build/quickstart
 step train squeezenet --data digits --epochs 15 --learning-rate 0.0005 --no-augment --out build/quickstart
 for model in mobilenet squeezenet; do
     step export "build/quickstart/$model.keras" --float32 --int8
