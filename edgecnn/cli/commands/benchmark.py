@@ -28,14 +28,15 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn.validate import latency
 
     paths = list(dict.fromkeys(options.model_file(file) for file in args.files))
+    one_folder = len({path.parent for path in paths}) == 1
     rows = []
     for threads in args.threads:
         with ExitStack() as stack:
             runners = {path: stack.enter_context(closing(_open(path, threads))) for path in paths}
             times = latency.measure(runners, progress())
         first = times[paths[0]]
-        rows += [_row(path, latency.summary(threads, times[path], None if path == paths[0] else first)) for path in paths]
-    print(columns([("", "threads", "median", "p90", "of the first", "runs"), *rows], right=(1, 2, 3)))
+        rows += [_row(path.name if one_folder else str(path), latency.summary(threads, times[path], None if path == paths[0] else first)) for path in paths]
+    print(columns([("", "threads", "ms", "p90", "runs", "of the first"), *rows], right=(1, 2, 3, 4)))
     print(f"\nNext: edgecnn validate {' '.join(str(path) for path in paths)}")
     return 0
 
@@ -51,6 +52,6 @@ def _open(path: Path, threads: int) -> Runner:
     return RemoteRunner(files.check_file(path, "model"), threads=threads)
 
 
-def _row(path: Path, found: Latency) -> tuple[str, ...]:
+def _row(name: str, found: Latency) -> tuple[str, ...]:
     ratio = "" if found.ratio is None else f"{found.ratio:.2f} ({found.ratio_low:.2f} to {found.ratio_high:.2f})"
-    return str(path), str(found.threads), f"{1000 * found.median:.3f} ms", f"{1000 * found.p90:.3f} ms", ratio, str(found.runs)
+    return name, str(found.threads), f"{1000 * found.median:.3f}", f"{1000 * found.p90:.3f}", str(found.runs), ratio
