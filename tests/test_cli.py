@@ -140,7 +140,10 @@ def test_info_says_half_a_step_off() -> None:
 def test_benchmark_compares_with_the_first(exported: Path) -> None:
     result = edgecnn("benchmark", exported / "lenet.tflite", exported / "lenet.onnx", "--threads", 1)
     assert result.code == 0, result.err
-    assert result.out.count(" ms ") == 4
+    rows = [line.split() for line in result.out.splitlines() if line.strip().startswith("lenet")]
+    assert [row[0] for row in rows] == ["lenet.tflite", "lenet.onnx"]
+    assert all(float(row[2]) > 0 for row in rows)
+    assert ["to" in row for row in rows] == [False, True]
 
 
 def test_preprocessing_of_a_file_without_card(tmp_path: Path) -> None:
