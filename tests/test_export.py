@@ -171,6 +171,25 @@ def test_an_untrained_constant_network_is_refused(tmp_path: Path):
         export(path)
 
 
+@pytest.mark.parametrize("fmt", ["tflite", "onnx"])
+def test_bias_correction_brings_the_means_of_the_logits_back(model: Path, fmt: str):
+    """Rounded weights shift the mean of every channel, and corrected biases take a part back through all 28 layers: a third on maps as small as these."""
+    import keras
+
+    from edgecnn import data
+    from edgecnn.export.formats import FORMATS
+
+    size = Preprocessing(32, 32)
+    pictures = data.calibration(data.load("digits", size), 64).pictures
+    writer = FORMATS[fmt]()
+    exact = writer.convert(keras.saving.load_model(model, compile=False))
+    means = writer.means(exact, pictures, size)
+    (logits,) = [name for name in means if name.startswith("logits")][:1] or [list(means)[-2]]
+    found = {kind: writer.means(writer.snap(exact, known), pictures, size)[logits] for kind, known in (("corrected", means), ("rounded", {}))}
+    off = {kind: float(np.abs(value - means[logits]).mean()) for kind, value in found.items()}
+    assert off["corrected"] < 0.85 * off["rounded"]
+
+
 def _noise(root: Path) -> Path:
     """Pictures of pure noise in two classes: on these, no integer file gives its original's answer every time."""
     from PIL import Image
