@@ -61,3 +61,19 @@ def exported(lenet: Path) -> Path:
     result = edgecnn("export", lenet, "--float32", "--int8")
     assert result.code == 0, result.err
     return lenet.parent
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own, which is not there yet."""
+    place = tmp_path / "cache"
+    monkeypatch.setenv("EDGECNN_CACHE", str(place))
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A made-up set of pictures in three class folders."""
+    from pets import fill
+
+    return fill(tmp_path / "pets")

@@ -14,17 +14,7 @@ from pets import SIZE, Recorder, fill, picture, same
 from edgecnn.card import Preprocessing
 from edgecnn.data import SPLITS, load
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    place = tmp_path / "cache"
-    monkeypatch.setenv("EDGECNN_CACHE", str(place))
-    return place
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return fill(tmp_path / "pets")
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_pictures_are_decoded_once(folder):

@@ -15,17 +15,7 @@ from edgecnn.card import Preprocessing
 from edgecnn.data import DATASETS, SPLITS, calibration, load
 from edgecnn.errors import BadData, BadFile, BadSetting, UnknownName
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    place = tmp_path / "cache"
-    monkeypatch.setenv("EDGECNN_CACHE", str(place))
-    return place
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return fill(tmp_path / "pets")
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 # Broken pictures
