@@ -131,6 +131,8 @@ def test_recorded_ranges_serve_where_no_pictures_are(model: Path, tmp_path: Path
     assert [one.path.name for one in made] == ["mobilenet_int8.tflite", "mobilenet_int8.onnx"]
     assert all("recorded" in one.note for one in made)
     assert runtime.open_model(made[0].path).card.calibration["count"] == 64
+    with pytest.raises(NoCalibration):
+        export(copy, settings=Export(schemes=("int8",)), preprocessing=Preprocessing(32, 32, mean=(100.0,)))
 
 
 def test_no_pictures_and_no_records_is_refused(model: Path, tmp_path: Path):

@@ -134,9 +134,6 @@ def load(
     return loading.load(source, preprocessing, strict=strict, progress=progress)
 
 
-load_data = load  # its name among the public verbs of the package
-
-
 def decode(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:
     """One picture file as upright uint8 RGB [H, W, 3] at the size of `preprocessing`; BadFile when it is not a picture."""
     from edgecnn.data import pictures

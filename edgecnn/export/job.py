@@ -94,7 +94,10 @@ def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) ->
         BadData: the number of labels is not the number of outputs.
     """
     card = original.card or Card(name=original.path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(original.path))
-    card = replace(card, name=name or card.name, preprocessing=original.preprocessing, labels=labels or card.labels)
+    if card.preprocessing != original.preprocessing:
+        # What was recorded flows through the network only when it is fed as it was then.
+        card = replace(card, preprocessing=original.preprocessing, ranges={}, means={}, calibration={})
+    card = replace(card, name=name or card.name, labels=labels or card.labels)
     if card.labels and len(card.labels) + card.label_offset != original.classes:
         raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
     return card
