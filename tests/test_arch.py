@@ -118,7 +118,7 @@ def test_squeezenet_1_1_with_the_authors_weights_gives_their_answers():
         ("mobilenet", {"dropout": 1.0}, "dropout 1.0: expected a share"),
         ("squeezenet", {"version": "1.2"}, "version '1.2': expected one of 1.0, 1.1"),
         ("lenet", {"classes": 1}, "1 classes: expected 2 or more"),
-        ("lenet", {"image_size": 8}, "image size 8x8: expected 16"),
+        ("lenet", {"image_size": 8}, "image size 8x8: lenet expects 16 pixels"),
     ],
 )
 def test_values_that_cannot_work_are_refused(name, arguments, message):

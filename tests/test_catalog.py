@@ -8,14 +8,14 @@ from math import prod
 
 import pytest
 
-from edgecnn.arch import build, macs
+from edgecnn.arch import build, macs, sketch
 from edgecnn.catalog import CATALOG, architecture
 from edgecnn.errors import BadSetting, UnknownName
 
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_parameters_and_macs_are_what_the_row_says(name):
-    row, model = CATALOG[name], build(name)
+    row, model = CATALOG[name], sketch(name)
     trainable = sum(prod(weight.shape) for weight in model.trainable_weights)
     assert (model.count_params(), trainable, macs.count(model)) == (row.parameters, row.trainable, row.macs)
 
@@ -23,7 +23,7 @@ def test_parameters_and_macs_are_what_the_row_says(name):
 @pytest.mark.parametrize("name", CATALOG)
 def test_row_and_builder_have_the_same_arguments(name):
     family = import_module(f"edgecnn.arch.{CATALOG[name].family}")
-    assert set(inspect.signature(family.build).parameters) == {"name", "input_shape", "classes", *CATALOG[name].arguments}
+    assert set(inspect.signature(family.network).parameters) == {"x", "classes", *CATALOG[name].arguments}
 
 
 @pytest.mark.parametrize("name", CATALOG)
@@ -38,5 +38,5 @@ def test_misspelt_name_is_answered_with_the_nearest():
 
 
 def test_unknown_argument_is_answered_with_the_known_ones():
-    with pytest.raises(BadSetting, match="has no argument 'with'; it takes: width, dropout, bias"):
+    with pytest.raises(BadSetting, match="has no argument 'with'; it takes: width, dropout, bias, pad_input, auxiliary"):
         build("mobilenet", **{"with": 0.5})

@@ -17,7 +17,7 @@ from edgecnn.cli.parser import Parser
 from edgecnn.schemes import SCHEMES
 
 ORDER = (
-    "door", "errors", "files", "catalog", "schemes", "settings", "card", "progress", "statistics", "labels", "zoo",
+    "door", "errors", "files", "papers", "catalog", "schemes", "settings", "card", "progress", "statistics", "labels", "zoo",
     "arch", "runtime", "data", "predict", "train", "export", "validate", "__init__", "cli", "__main__",
 )  # fmt: skip
 HEAVY = ("tensorflow", "tf_keras", "keras", "jax", "torch", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer", "numpy", "PIL", "matplotlib")

@@ -8,10 +8,9 @@ The same function as keras.applications.MobileNet, with the same order of weight
 
 from __future__ import annotations
 
-import keras
 from keras import layers
 
-from edgecnn.arch.blocks import Tensor, bn_relu6, check_dropout, pad_after, probabilities, scaled
+from edgecnn.arch.blocks import Tensor, bn_relu6, check_dropout, pad_after, scaled
 
 STEM = 32  # filters of the first, full convolution, 3x3 with stride 2
 
@@ -42,23 +41,21 @@ def separable(x: Tensor, stride: int, filters: int, *, index: int, bias: bool) -
     return bn_relu6(x, f"conv_pw_{index}")
 
 
-def build(name: str, *, input_shape: tuple[int, int, int], classes: int, width: float, dropout: float, bias: bool) -> keras.Model:
-    """MobileNet v1 with fresh weights.
+def network(x: Tensor, *, classes: int, width: float, dropout: float, bias: bool) -> Tensor:
+    """MobileNet v1.
 
     Args:
-        name: of the model.
-        input_shape: (height, width, channels); the paper's resolution multiplier is another height and width.
+        x: [N, height, width, 3]; the paper's resolution multiplier is another height and width.
         classes: outputs.
         width: the paper's width multiplier alpha, on the filters of every layer but the last.
         dropout: share of the pooled features dropped in training.
         bias: give every convolution a bias although batch norm has one, as some tutorials do: 10,944 idle parameters at width 1.
 
     Returns:
-        A functional model from `image` [N, height, width, channels] to `probabilities` [N, classes].
+        Logits [N, classes].
     """
     check_dropout(dropout)
-    image = keras.Input(input_shape, name="image")
-    x = layers.Conv2D(scaled(STEM, width), 3, 2, "same", use_bias=bias, name="conv1")(image)
+    x = layers.Conv2D(scaled(STEM, width), 3, 2, "same", use_bias=bias, name="conv1")(x)
     x = bn_relu6(x, "conv1")
     for index, (stride, filters) in enumerate(BODY, start=1):
         x = separable(x, stride, scaled(filters, width), index=index, bias=bias)
@@ -66,5 +63,4 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int, width: 
     x = layers.Dropout(dropout, name="dropout")(x)
     # Departure: a 1x1 convolution where the paper has a fully connected layer, as in Keras; the same numbers in another shape.
     x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)
-    x = layers.Reshape((classes,), name="logits")(x)
-    return keras.Model(image, probabilities(x), name=name)
+    return layers.Reshape((classes,), name="logits")(x)

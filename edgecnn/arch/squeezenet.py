@@ -6,11 +6,9 @@ Table 1, https://arxiv.org/abs/1602.07360; version 1.1 from the authors' https:/
 
 from __future__ import annotations
 
-import keras
 from keras import layers
 
-from edgecnn.arch.blocks import Tensor, check_dropout, probabilities
-from edgecnn.errors import BadSetting
+from edgecnn.arch.blocks import Tensor, check_choice, check_dropout
 
 POOL = "pool"
 
@@ -54,25 +52,22 @@ def max_pool(x: Tensor, *, name: str) -> Tensor:
     return layers.MaxPooling2D(3, 2, padding, name=name)(x)
 
 
-def build(name: str, *, input_shape: tuple[int, int, int], classes: int, version: str, dropout: float) -> keras.Model:
-    """SqueezeNet with fresh weights, without bypass.
+def network(x: Tensor, *, classes: int, version: str, dropout: float) -> Tensor:
+    """SqueezeNet without bypass.
 
     Args:
-        name: of the model.
-        input_shape: (height, width, channels).
+        x: [N, height, width, 3].
         classes: outputs.
         version: "1.0" as in the paper, "1.1" with 2.4 times less computation.
         dropout: share of the features of fire9 dropped in training.
 
     Returns:
-        A functional model from `image` [N, height, width, channels] to `probabilities` [N, classes].
+        Logits [N, classes].
     """
     check_dropout(dropout)
-    if version not in VERSIONS:
-        raise BadSetting(f"SqueezeNet version '{version}': expected one of {', '.join(VERSIONS)}")
+    check_choice("SqueezeNet version", version, tuple(VERSIONS))
     (filters, kernel), rows = VERSIONS[version]
-    image = keras.Input(input_shape, name="image")
-    x = conv(image, filters, kernel, stride=2, padding="valid", name="conv1")
+    x = conv(x, filters, kernel, stride=2, padding="valid", name="conv1")
     # Layers are numbered as in the paper: conv1, then each fire module; a pool has the number of the layer before it.
     index = 1
     for row in rows:
@@ -83,5 +78,4 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int, version
             x = fire(x, *row, name=f"fire{index}")
     x = layers.Dropout(dropout, name="dropout")(x)
     x = conv(x, classes, 1, name="conv10")
-    x = layers.GlobalAveragePooling2D(name="logits")(x)
-    return keras.Model(image, probabilities(x), name=name)
+    return layers.GlobalAveragePooling2D(name="logits")(x)

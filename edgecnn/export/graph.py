@@ -10,6 +10,9 @@ import tensorflow as tf
 from edgecnn.card import INPUT
 from edgecnn.errors import BadSetting
 
+# Attributes that keep a function call from being inlined.
+_CLOSED = ("_XlaMustCompile", "_noinline")
+
 
 @dataclass(frozen=True)
 class Frozen:
@@ -44,4 +47,16 @@ def freeze(model: keras.Model, batch: int | None) -> Frozen:
             return model(image, training=False)
 
     traced = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
-    return Frozen(traced.graph.as_graph_def(), traced.inputs[0].name, traced.outputs[0].name)
+    graph_def = traced.graph.as_graph_def()
+    _open_functions(graph_def)
+    return Frozen(graph_def, traced.inputs[0].name, traced.outputs[0].name)
+
+
+def _open_functions(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Let converters inline the functions that Keras wants XLA to compile (grouped convolutions, which TensorFlow cannot train on CPU otherwise).
+
+    TFLite's converter inlines them anyhow; tf2onnx knows no function calls, and TensorFlow's optimizer leaves marked ones alone.
+    """
+    for entry in (*graph_def.node, *graph_def.library.function):
+        for mark in _CLOSED:
+            entry.attr.pop(mark, None)
