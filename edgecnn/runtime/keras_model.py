@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn import card as cards
 from edgecnn import files
-from edgecnn.card import Card, Preprocessing
+from edgecnn.card import OUTPUT, Card, Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, settle
 from edgecnn.runtime.contract import Tensor
@@ -75,7 +75,15 @@ def load(path: Path) -> keras.Model:
     for layer in model.layers:
         if any(not np.isfinite(np.asarray(w, np.float32)).all() for w in layer.get_weights()):
             raise BadFile(f"{path}: layer '{layer.name}' has weights that are NaN or infinite; train it again or take an earlier file")
-    return model
+    return _main(model)
+
+
+def _main(model: keras.Model) -> keras.Model:
+    """The model without its auxiliary classifiers: of several outputs the one that is called `probabilities`."""
+    names = list(getattr(model, "output_names", ()))
+    if len(names) < 2 or names.count(OUTPUT) != 1:
+        return model
+    return keras.Model(model.inputs, model.outputs[names.index(OUTPUT)], name=model.name)
 
 
 def own_card(path: Path) -> Card | None:

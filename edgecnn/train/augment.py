@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import pi
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from edgecnn.arch.heads import Supervised
 from edgecnn.card import Preprocessing
 from edgecnn.settings import Augment
 
@@ -80,11 +82,13 @@ class ToInput(layers.Layer):
         return (pictures - mean) / std
 
 
-def from_pixels(net: keras.Model, output: Tensor, preprocessing: Preprocessing, augment: Augment, seed: int) -> keras.Model:
-    """A model from uint8 RGB pictures [N, H, W, 3] to `output`, a tensor of `net`; weights are shared with `net`."""
+def from_pixels(net: keras.Model, outputs: Sequence[Tensor], preprocessing: Preprocessing, augment: Augment, seed: int) -> keras.Model:
+    """A model from uint8 RGB pictures [N, H, W, 3] to `outputs`, tensors of `net`; weights are shared with `net`. Several outputs: see `heads.Supervised`."""
     pictures = keras.Input((preprocessing.height, preprocessing.width, 3), dtype="uint8", name="pictures")
     x = ops.cast(pictures, "float32")
     if augment != Augment():
         x = RandomChange(augment, seed)(x)
     x = ToInput(preprocessing)(x)
-    return keras.Model(pictures, keras.Model(net.input, output, name="net")(x), name="training")
+    if len(outputs) == 1:
+        return keras.Model(pictures, keras.Model(net.input, outputs[0], name="net")(x), name="training")
+    return Supervised(pictures, keras.Model(net.input, list(outputs), name="net")(x), name="training")

@@ -8,6 +8,7 @@ from math import isfinite
 import keras
 import numpy as np
 
+from edgecnn.arch import heads
 from edgecnn.card import Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import CheckFailed
@@ -33,9 +34,10 @@ class Watch(keras.callbacks.Callback):
         self.advance(1, f"loss {loss:.3f} accuracy {100 * accuracy:.1f} %{self.before}")
 
 
-def compiled(net: keras.Model, preprocessing: Preprocessing, settings: Train, steps: int) -> keras.Model:
-    """The model that is trained: pictures in, logits out, with its loss and optimizer."""
-    model = augment.from_pixels(net, net.get_layer("logits").output, preprocessing, settings.augment, settings.seed)
+def compiled(net: keras.Model, preprocessing: Preprocessing, settings: Train, steps: int, auxiliary: str = "") -> keras.Model:
+    """The model that is trained: pictures in, logits out, with its loss and optimizer, and with auxiliary classifiers on the layers named."""
+    outputs = [net.get_layer("logits").output, *heads.attach(net, auxiliary)]
+    model = augment.from_pixels(net, outputs, preprocessing, settings.augment, settings.seed)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
     model.compile(optimizer.build(settings, steps), loss, metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")], jit_compile=optimizer.jit())
     model.optimizer.build(model.trainable_variables)
@@ -57,8 +59,17 @@ def score(epoch: Epoch) -> tuple[float, float]:
     return epoch["val_accuracy"], -epoch["val_loss"]
 
 
-def fit(net: keras.Model, data: Dataset, preprocessing: Preprocessing, settings: Train, checkpoint: Checkpoint, progress: Progress) -> State:
-    """Train `net` until the last epoch, from the checkpoint where there is one.
+def fit(
+    net: keras.Model,
+    data: Dataset,
+    preprocessing: Preprocessing,
+    settings: Train,
+    checkpoint: Checkpoint,
+    progress: Progress,
+    *,
+    auxiliary: str = "",
+) -> State:
+    """Train `net` until the last epoch, from the checkpoint where there is one. Auxiliary classifiers stand on the layers named, and are gone afterwards.
 
     Returns:
         History and best weights, in the order of `net.weights`.
@@ -67,7 +78,7 @@ def fit(net: keras.Model, data: Dataset, preprocessing: Preprocessing, settings:
         CheckFailed: the loss is no longer a number. BadFile: the checkpoint cannot be written.
     """
     steps = batches.steps(data.splits["train"], settings.batch_size)
-    model = compiled(net, preprocessing, settings, steps)
+    model = compiled(net, preprocessing, settings, steps, auxiliary)
     state = checkpoint.load()
     if state is None:
         state = State()

@@ -138,14 +138,14 @@ def train(job: Job, net: keras.Model, data: Dataset, checkpoint: Checkpoint, pro
         with computing_in(policy):
             worker = build(job, data)
         worker.set_weights(net.get_weights())
-    state = fit.fit(worker, data, job.preprocessing, job.settings, checkpoint, progress)
+    state = fit.fit(worker, data, job.preprocessing, job.settings, checkpoint, progress, auxiliary=job.arguments.get("auxiliary", ""))
     net.set_weights(state.best)
     return state
 
 
 def judge(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> Card:
     """The card, with accuracy on val and, for the first time, on test."""
-    model = augment.from_pixels(net, net.output, job.preprocessing, Augment(), 0)
+    model = augment.from_pixels(net, [net.output], job.preprocessing, Augment(), 0)
     found = {}
     for name in ("val", "test"):
         split = data.splits[name]

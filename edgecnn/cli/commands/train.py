@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgecnn import data as data_sets
 from edgecnn.card import Card
-from edgecnn.catalog import architecture
+from edgecnn.catalog import COMMON, architecture
 from edgecnn.cli.parser import like, pair
 from edgecnn.cli.text import columns, percent
 from edgecnn.settings import OPTIMIZERS, PRECISIONS, Augment, Train
@@ -26,6 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", dest="arguments", type=pair, action="append", default=[], metavar="KEY=VALUE", help="argument of the architecture, such as dropout=0.2"
     )
+    parser.add_argument("--pad-input", type=int, metavar="PIXELS", help="stand the pictures in a frame of zeros of this size, for networks that want more")
+    parser.add_argument("--auxiliary", metavar="LAYERS", help="layers that get a classifier of their own in training, separated by commas; `none` for none")
     parser.add_argument("--weights", metavar="FILE", help="a .keras or .h5 file to start from; what fits is taken")
     parser.add_argument("--out", default="models", metavar="FOLDER", help="where to write (default: %(default)s)")
     parser.add_argument("--name", metavar="NAME", help="of the model (default: the architecture's)")
@@ -82,9 +84,11 @@ def run(args: argparse.Namespace) -> int:
 def _arguments(args: argparse.Namespace) -> dict[str, float | int | bool | str]:
     """The arguments of the architecture, each read as its default's type: version=1.1 is a name, width=1 is a number."""
     row = architecture(args.architecture)
-    given = dict(args.arguments) | ({} if args.width is None else {"width": args.width})
+    own = {key: getattr(args, key) for key in ("width", "pad_input", "auxiliary")}
+    given = dict(args.arguments) | {key: value for key, value in own.items() if value is not None}
     row.with_defaults(given)
-    return {key: like(row.arguments[key], key, str(text)) for key, text in given.items()}
+    known = {**COMMON, **row.arguments}
+    return {key: like(known[key], key, str(text)) for key, text in given.items()}
 
 
 def _settings(args: argparse.Namespace) -> Train:
