@@ -7,12 +7,13 @@ Each model's files are validated against it on the whole test split of its data 
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+import markdown
+
 from edgecnn import card as cards
-from edgecnn import files, zoo
+from edgecnn import zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
 from edgecnn.errors import BadFile
@@ -20,15 +21,6 @@ from edgecnn.validate import validate
 from edgecnn.validate.report import Group, Report, Row
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- results:begin (tools/results.py writes what stands between these lines) -->", "<!-- results:end -->"
-HEAD = """# Models
-
-Every line below was measured by `tools/results.py`, which validates each file against the `.keras` model it was made from, on the whole test split.
-Top-1 accuracy and agreement in %, with 95 % intervals (Wilson; for the change against the original: Tango's paired interval). Latency is the network
-alone on one picture, median of alternating rounds. The recipes are in `tools/recipes/`; `tools/train_zoo.py` trains them.
-
-`.keras` is the trained model, `.json` its card, `.png` its learning curves; `NAME_SCHEME.tflite` and `.onnx` are its exports.
-"""
 
 
 def main() -> int:
@@ -43,11 +35,9 @@ def main() -> int:
         (group,) = report.groups
         sections.append(_section(name, model, group, report))
         short += _short(name, group)
-    files.write_text(zoo.FOLDER / "README.md", "\n".join([HEAD, *sections]))
-    readme = (ROOT / "README.md").read_text()
-    table = "\n".join(["| model | file | test pictures | top-1 (95 %) | change (95 %) | agreement | bytes |", "|---|---|---|---|---|---|---|", *short])
-    replaced = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{table}\n{END}", readme, flags=re.DOTALL)
-    files.write_text(ROOT / "README.md", replaced)
+    markdown.replace_between(zoo.FOLDER / "README.md", "models", "\n".join(sections))
+    head = ("model", "file", "test pictures", "top-1 (95 %)", "change (95 %)", "agreement", "bytes")
+    markdown.replace_between(ROOT / "README.md", "results", markdown.table(head, short))
     return 0
 
 
@@ -61,11 +51,10 @@ def _section(name: str, model: Path, group: Group, report: Report) -> str:
     arguments = ", ".join(f"{key} {value}" for key, value in card.arguments.items())
     threads = [latency.threads for latency in group.rows[0].latencies]
     head = ["file", "top-1", "95 %", "change", "95 %", "agreement", "bytes", "gzip", *(f"ms, {t} thread{'s' * (t > 1)}" for t in threads)]
-    rows = [head, ["---"] * len(head), *(_cells(row) for row in (group.original, *group.rows))]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    table = markdown.table(head, [_cells(row) for row in (group.original, *group.rows)])
     versions = ", ".join(f"{package} {number}" for package, number in host.versions.items())
     return (
-        f"## {name}\n\n{card.architecture} ({arguments}), {about.height}x{about.width} pixels. Data set {about.data}, {about.split} split, "
+        f"### {name}\n\n{card.architecture} ({arguments}), {about.height}x{about.width} pixels. Data set {about.data}, {about.split} split, "
         f"{about.count} pictures in {about.classes} classes (digest {about.digest[:12]}).\n\n{table}\n\n"
         f"Measured {report.made[:10]} on {host.processor or host.machine}, {host.cores} cores; {versions}.\n"
     )
@@ -85,7 +74,7 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _short(name: str, group: Group) -> list[str]:
+def _short(name: str, group: Group) -> list[list[str]]:
     """The rows of README.md: the original, and its float32 and int8 files."""
     chosen = [row for row in (group.original, *group.rows) if row.scheme in ("", "float32", "int8")]
     lines = []
@@ -94,7 +83,7 @@ def _short(name: str, group: Group) -> list[str]:
         top1 = f"{_percent(row.top1.value)} ({_percent(row.top1.low)} to {_percent(row.top1.high)})"
         agreement = f"{_percent(row.agreement.value)} %" if row.agreement else ""
         file, pictures = Path(row.file).name, f"{group.pictures.count} of {group.pictures.data}"
-        lines.append(f"| {name} | {file} | {pictures} | {top1} | {change} | {agreement} | {row.bytes:,} |")
+        lines.append([name, file, pictures, top1, change, agreement, f"{row.bytes:,}"])
     return lines
 
 
