@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import edgecnn, onnx_file, picture, process
 
-from edgecnn.catalog import CATALOG
+from edgecnn.catalog import CATALOG, MODULES
 from edgecnn.cli import COMMANDS
 from edgecnn.data import DATASETS
 from edgecnn.schemes import SCHEMES
@@ -64,7 +64,7 @@ def test_wrong_use_is_refused_before_anything_is_loaded(line: str, said: str) ->
 
 def test_list_has_every_row_of_every_table() -> None:
     listed = edgecnn("list").out
-    assert all(name in listed for name in (*CATALOG, *SCHEMES, *DATASETS))
+    assert all(name in listed for name in (*CATALOG, *MODULES, *SCHEMES, *DATASETS))
     assert "trashnet" not in edgecnn("list", "schemes").out
 
 

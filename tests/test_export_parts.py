@@ -1,15 +1,25 @@
-"""The pieces of the export room: comparison, ranges, bias correction, and edits to files."""
+"""The pieces of the export room: comparison, ranges, bias correction, names, and edits to files."""
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
+import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
+from edgecnn.arch.lively import enliven
 from edgecnn.card import INPUT, OUTPUT, Preprocessing
 from edgecnn.errors import CheckFailed
-from edgecnn.export import bias, check, ranges
+from edgecnn.export import bias, check, flatbuffer, names, ranges
+from edgecnn.export.formats import FORMATS
 from edgecnn.export.observe import Extremes, Means, observe
+from edgecnn.progress import SILENT
 from edgecnn.settings import Export
+
+KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -97,6 +107,131 @@ def test_the_shift_is_the_lost_mean(groups):
         for i in range(inputs // groups):
             expected[o] += lost[o, i].sum() * means[first + i]
     np.testing.assert_allclose(bias.shift(lost, means, groups), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "taps", "stride", "dilation"), [(1, 3, 1, 1), (2, 3, 1, 1), (5, 7, 1, 1), (6, 3, 2, 1), (7, 3, 2, 1), (9, 3, 1, 4), (4, 1, 2, 1)]
+)
+def test_shares_are_what_a_convolution_of_ones_sees(size, taps, stride, dilation):
+    """Against a convolution with each tap alone, on a map of ones."""
+    kernel = np.eye(taps).reshape(taps, 1, 1, taps)
+    seen = keras.ops.conv(np.ones((1, size, 1, 1)), kernel, stride, "same", dilation_rate=dilation)
+    found = bias.on_map(size, taps, stride, dilation, bias.same(size, taps, stride, dilation))
+    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(seen).mean((0, 1, 2)), atol=1e-6)
+
+
+def _first_means(fmt, layers, inputs):
+    """Mean a channel of what the last of `layers` gives: exact, with rounded weights, and with corrected biases too."""
+    start = keras.Input(inputs.shape[1:])
+    x = start
+    for layer in layers:
+        x = layer(x)
+    end = layers[-1].name
+    writer = FORMATS[fmt]()
+    exact = writer.convert(keras.Model(start, keras.layers.Softmax()(keras.layers.Flatten(name="logits")(x))))
+    means = writer.means(exact, inputs, None)
+    return [means[end], *(writer.means(writer.snap(exact, known), inputs, None)[end] for known in ({}, means))]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize(
+    ("size", "arguments"),
+    [
+        (1, {"kernel_size": 3, "padding": "same"}),
+        (2, {"kernel_size": 3, "padding": "same", "groups": 2}),
+        (4, {"kernel_size": 3, "padding": "same", "strides": 2, "use_bias": False}),
+        (5, {"kernel_size": (1, 7), "padding": "same", "groups": 6}),
+        (7, {"kernel_size": 3, "strides": 2}),
+    ],
+    ids=["1 pixel", "2 pixels, groups", "stride", "long kernel, depthwise", "valid"],
+)
+def test_corrected_biases_bring_means_back_on_maps_of_a_few_pixels(fmt, size, arguments):
+    """Inputs are the same at every position, so that the correction is exact where it counts the taps that lie on the map, and wrong where it counts all."""
+    shades = np.random.default_rng(0).uniform(0, 1, (16, 1, 1, 6)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    conv = keras.layers.Conv2D(12, bias_initializer="random_normal", name="conv", **arguments)
+    exact, rounded, corrected = _first_means(fmt, [conv], np.broadcast_to(shades, (16, size, size, 6)))
+    assert np.abs(corrected - exact).max() < 0.02 * np.abs(rounded - exact).max()
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_layers_without_a_bias_are_corrected_each_by_its_own(fmt):
+    """Converters give one constant of zeros to all of them."""
+    inputs = np.random.default_rng(0).uniform(0, 1, (16, 6, 6, 8)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"conv{i}") for i in range(4)]
+    exact, rounded, corrected = _first_means(fmt, layers, inputs)
+    assert np.abs(corrected - exact).mean() < 0.3 * np.abs(rounded - exact).mean()
+
+
+def _kinds(fmt, layers, scheme):
+    """How many operators of each kind a file has that has `layers` between two convolutions."""
+    inputs = np.random.default_rng(0).normal(size=(4, 8, 8, 6)).astype(np.float32)
+    start = keras.Input(inputs.shape[1:])
+    x = keras.layers.Conv2D(6, 3, activation="relu")(start)
+    for layer in layers:
+        x = layer(x)
+    x = keras.layers.Conv2D(6, 3)(x)
+    x = keras.layers.Dense(3, name="logits", bias_initializer="random_normal")(keras.layers.Flatten()(x))
+    model = enliven(keras.Model(start, keras.layers.Softmax()(x)), inputs)
+    writer = FORMATS[fmt]()
+    content = writer.convert(model)
+    if scheme != "float32":
+        content = writer.quantize(scheme, content, ranges.choose(writer.extremes(content, inputs, None, SILENT)), "int8")
+    if fmt == "onnx":
+        return Counter(node.op_type for node in content.graph.node)
+    parsed = flatbuffer.read(content)
+    return Counter(KINDS[parsed.operatorCodes[operator.opcodeIndex].builtinCode] for operator in parsed.subgraphs[0].operators)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+@pytest.mark.parametrize(
+    ("layers", "tflite", "onnx"),
+    [
+        ([("BatchNormalization", {}), ("ReLU", {})], {"DEPTHWISE_CONV_2D": 1, "MUL": 0, "ADD": 0}, {"Conv": 3, "Mul": 0, "Add": 0}),
+        ([("BatchNormalization", {"center": False})], {"DEPTHWISE_CONV_2D": 1, "MUL": 0, "ADD": 0}, {"Conv": 3, "Mul": 0, "Add": 0}),
+        ([("Activation", {"activation": "hard_silu"})], {"HARD_SWISH": 1, "MUL": 0}, {"HardSwish": 1, "Mul": 0, "Add": 0, "Clip": 0}),
+        ([("Activation", {"activation": "hard_sigmoid"})], {}, {"HardSigmoid": 1, "Mul": 0, "Add": 0, "Clip": 0}),
+        ([("LeakyReLU", {"negative_slope": 0.1})], {"LEAKY_RELU": 1, "DEQUANTIZE": 0}, {"LeakyRelu": 1}),
+        ([("Rescaling", {"scale": 0.17})], {"DEPTHWISE_CONV_2D": 0}, {"Mul": 1, "Conv": 2}),
+        ([("ZeroPadding2D", {}), ("ReLU", {"max_value": 6.0})], {"RELU6": 1, "DEQUANTIZE": 0}, {}),
+    ],
+    ids=["norm", "norm without offset", "hard swish", "hard sigmoid", "leaky", "scalar", "relu6"],
+)
+def test_what_is_left_of_a_layer(layers, tflite, onnx, scheme):
+    for fmt, expected in (("tflite", tflite), ("onnx", {"Gemm": 1, "MatMul": 0, **onnx})):
+        found = _kinds(fmt, [getattr(keras.layers, kind)(**arguments) for kind, arguments in layers], scheme)
+        assert {kind: found[kind] for kind in expected} == expected
+
+
+def test_names_do_not_hang_on_the_order_of_operators():
+    """A layer of four operators, two of them side by side, between two others."""
+    steps = [
+        names.Step("first", "conv", ("in",), ("a",)),
+        names.Step("layer", "add", ("a",), ("b",)),
+        names.Step("layer", "mul", ("a",), ("c",)),
+        names.Step("layer", "mul", ("b", "c"), ("d",)),
+        names.Step("layer_2", "conv", ("d",), ("e",)),
+        names.Step("", "reshape", ("e",), ("f",)),
+        names.Step("last", "softmax", ("f",), ("out",)),
+    ]
+    expected = names.activations(steps, {"in": INPUT, "out": OUTPUT})
+    assert [expected[edge] for edge in ("in", "a", "b", "c", "d", "f", "out")] == [INPUT, "first", "layer", "layer_2", "layer_3", "layer_2_2_reshape", OUTPUT]
+    for seed in range(20):
+        shuffled = random.Random(seed).sample(steps, len(steps))
+        assert names.activations(shuffled, {"in": INPUT, "out": OUTPUT}) == expected
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_layers_that_differ_by_a_number_keep_their_names(fmt):
+    start = keras.Input((8, 8, 6))
+    x = start
+    for name in ("conv", "conv_1", "conv_1_1", "conv_2"):
+        x = keras.layers.Conv2D(6, 3, activation="tanh", name=name)(x) if name == "conv" else keras.layers.Conv2D(6, 1, name=name)(x)
+    writer = FORMATS[fmt]()
+    content = writer.convert(keras.Model(start, keras.layers.Softmax()(keras.layers.Flatten(name="logits")(x))))
+    found = writer.means(content, np.ones((1, 8, 8, 6), np.float32), None)
+    assert {"conv", "conv_1", "conv_1_1", "conv_2"} <= found.keys()
 
 
 def _twice():

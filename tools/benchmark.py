@@ -3,7 +3,8 @@
     python tools/benchmark.py start        `edgecnn --help` and `edgecnn list`
     python tools/benchmark.py export       int8 and all eight files of MobileNet 1.0 at 224, against TensorFlow's guide (tools/guide_int8.py)
     python tools/benchmark.py evaluation   pictures a second of `edgecnn validate` against a bare loop of single-threaded interpreters
-    python tools/benchmark.py              all three
+    python tools/benchmark.py groups       training step and files of ResNeXt-50: native groups against slices (tools/benchmark_groups.py)
+    python tools/benchmark.py              all four
 
 The network has made-up weights that pass pictures through, so that its answers vary and survive rounding; the pictures are generated. Only time and
 memory are read here.
@@ -32,8 +33,8 @@ CALIBRATION = 100
 
 def main() -> None:
     """Run the parts that were named."""
-    # Evaluation last: it loads TensorFlow here, and a process that is started from a large one is accounted as large.
-    parts = {"start": start, "export": export, "evaluation": evaluation}
+    # The last two load TensorFlow here, and a process that is started from a large one is accounted as large.
+    parts = {"start": start, "export": export, "evaluation": evaluation, "groups": groups}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to measure; all when left out")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way (default: %(default)s)")
@@ -85,6 +86,13 @@ def evaluation(folder: Path, rounds: int) -> None:
     rate = {name: len(pictures) / statistics.median(seconds[1:]) for name, seconds in times.items()}
     for name, value in rate.items():
         print(f"  {name:<32} {value:7.1f} pictures/s   {value / rate['bare loop']:5.2f} of the bare loop")
+
+
+def groups(folder: Path, rounds: int) -> None:
+    """A training step, bytes and operators inside one process: form (c) of ResNeXt with native groups, and sliced as notebooks write it."""
+    from benchmark_groups import measure
+
+    measure(folder, _pictures(folder), rounds)
 
 
 def _bare_loop(file: Path, ready: np.ndarray) -> None:

@@ -57,6 +57,12 @@ def scaled(filters: int, width: float) -> int:
     return channels
 
 
+def divisible(channels: float, by: int = 8) -> int:
+    """`channels` at the nearest multiple of `by`, at least one, and at most a tenth below: how MobileNet v2 and later round under a width multiplier."""
+    near = max(by, int(channels + by / 2) // by * by)
+    return near + by if near < 0.9 * channels else near
+
+
 def check_dropout(rate: float) -> None:
     """Refuse a dropout rate outside [0, 1)."""
     if not 0 <= rate < 1:
@@ -136,11 +142,6 @@ def conv_norm(
     if order == "after":
         return norm(activation(x, act, f"{name}_{act}"), f"{name}_bn", epsilon=epsilon, scale=scale)
     return activation(norm(x, f"{name}_bn", epsilon=epsilon, scale=scale), act, f"{name}_{act}")
-
-
-def bn_relu6(x: Tensor, name: str) -> Tensor:
-    """Batch norm and min(max(x, 0), 6): [N, H, W, C] -> the same shape."""
-    return activation(norm(x, f"{name}_bn"), "relu6", f"{name}_relu")
 
 
 def squeeze_excite(x: Tensor, squeezed: int, *, name: str, gate: str = "sigmoid") -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from keras import layers
 
-from edgecnn.arch.blocks import Tensor, bn_relu6, check_dropout, pad_after, scaled
+from edgecnn.arch.blocks import PADDINGS, Tensor, activation, check_choice, check_dropout, norm, pad_after, padded, scaled
 
 STEM = 32  # filters of the first, full convolution, 3x3 with stride 2
 
@@ -31,17 +31,26 @@ BODY = (
     (1, 1024),  # Table 1 prints stride 2 here, but keeps 7x7 pixels: a misprint, stride 1 in the authors' code too
 )
 
+ACTIVATIONS = ("relu6", "relu")  # the paper says ReLU; its authors' code has ReLU6, and so have all weights
 
-def separable(x: Tensor, stride: int, filters: int, *, index: int, bias: bool) -> Tensor:
-    """Depthwise 3x3 and pointwise 1x1 convolution, each with batch norm and ReLU6: [N, H, W, C] -> [N, H/stride, W/stride, filters]."""
-    x, padding = pad_after(x, stride, f"conv_dw_{index}")
-    x = layers.DepthwiseConv2D(3, stride, padding, use_bias=bias, name=f"conv_dw_{index}")(x)
-    x = bn_relu6(x, f"conv_dw_{index}")
+
+def norm_act(x: Tensor, act: str, name: str) -> Tensor:
+    """Batch norm and activation, as layers NAME_bn and NAME_relu: [N, H, W, C] -> the same shape."""
+    return activation(norm(x, f"{name}_bn"), act, f"{name}_relu")
+
+
+def separable(x: Tensor, stride: int, filters: int, *, index: int, bias: bool, act: str, padding: str) -> Tensor:
+    """Depthwise 3x3 and pointwise 1x1 convolution, each with batch norm and activation: [N, H, W, C] -> [N, H/stride, W/stride, filters]."""
+    name = f"conv_dw_{index}"
+    # Keras pads after the picture at odd sizes, too, where TensorFlow's own "same" pads both sides.
+    x, padding = pad_after(x, stride, name) if padding == "same" else padded(x, 3, stride, padding, name)
+    x = layers.DepthwiseConv2D(3, stride, padding, use_bias=bias, name=name)(x)
+    x = norm_act(x, act, name)
     x = layers.Conv2D(filters, 1, padding="same", use_bias=bias, name=f"conv_pw_{index}")(x)
-    return bn_relu6(x, f"conv_pw_{index}")
+    return norm_act(x, act, f"conv_pw_{index}")
 
 
-def network(x: Tensor, *, classes: int, width: float, dropout: float, bias: bool) -> Tensor:
+def network(x: Tensor, *, classes: int, width: float, dropout: float, bias: bool, act: str, padding: str) -> Tensor:
     """MobileNet v1.
 
     Args:
@@ -50,15 +59,20 @@ def network(x: Tensor, *, classes: int, width: float, dropout: float, bias: bool
         width: the paper's width multiplier alpha, on the filters of every layer but the last.
         dropout: share of the pooled features dropped in training.
         bias: give every convolution a bias although batch norm has one, as some tutorials do: 10,944 idle parameters at width 1.
+        act: "relu6", or "relu" as in those tutorials.
+        padding: of layers with stride 2, "same" or "symmetric".
 
     Returns:
         Logits [N, classes].
     """
     check_dropout(dropout)
-    x = layers.Conv2D(scaled(STEM, width), 3, 2, "same", use_bias=bias, name="conv1")(x)
-    x = bn_relu6(x, "conv1")
+    check_choice("activation", act, ACTIVATIONS)
+    check_choice("padding", padding, PADDINGS)
+    x, stem_padding = padded(x, 3, 2, padding, "conv1")
+    x = layers.Conv2D(scaled(STEM, width), 3, 2, stem_padding, use_bias=bias, name="conv1")(x)
+    x = norm_act(x, act, "conv1")
     for index, (stride, filters) in enumerate(BODY, start=1):
-        x = separable(x, stride, scaled(filters, width), index=index, bias=bias)
+        x = separable(x, stride, scaled(filters, width), index=index, bias=bias, act=act, padding=padding)
     x = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     # Departure: a 1x1 convolution where the paper has a fully connected layer, as in Keras; the same numbers in another shape.

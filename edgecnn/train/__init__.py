@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from edgecnn import card as cards
 from edgecnn.card import Card, Preprocessing
+from edgecnn.catalog import Architecture
 from edgecnn.catalog import architecture as row_of
 from edgecnn.door import open_door
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Train
+from edgecnn.train import twins
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
@@ -26,20 +28,29 @@ def preprocessing_for(
 ) -> Preprocessing:
     """The preprocessing that `train` would choose: load the data set with it.
 
-    It is (pixel - 128) / 128 in the architecture's channels, unless `weights` has a card that says otherwise.
+    It is (pixel - 128) / 128 in the architecture's channels, unless `weights` has a card that says otherwise, or is "imagenet".
 
     Args:
         architecture: a row of the catalog.
         image_size: pixels of both sides, or (height, width); that of the weights' card, then the paper's, when left out.
-        weights: file to start from.
+        weights: file to start from, or "imagenet" for those of keras.applications.
+
+    Raises:
+        UnknownName: no such row. BadSetting: "imagenet" for a row that keras.applications does not have.
     """
     row = row_of(architecture)
-    card = cards.read(weights) if weights else None
-    known = card.preprocessing if card else Preprocessing(row.image_size, row.image_size, "grey" if row.channels == 1 else "rgb", (128.0,), (128.0,))
+    known = _preprocessing(row, weights)
     if image_size is None:
         return known
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     return Preprocessing(height, width, known.order, known.mean, known.std, known.resize)
+
+
+def _preprocessing(row: Architecture, weights: str | os.PathLike[str] | None) -> Preprocessing:
+    if weights == twins.IMAGENET:
+        return twins.preprocessing(row)
+    card = cards.read(weights) if weights else None
+    return card.preprocessing if card else Preprocessing(row.image_size, row.image_size, "grey" if row.channels == 1 else "rgb", (128.0,), (128.0,))
 
 
 def train(
@@ -66,7 +77,8 @@ def train(
         preprocessing: how pixels become the input; that of `preprocessing_for` at the size of the pictures when left out.
         settings: how to train; the defaults of `Train` when left out.
         arguments: of the catalog row, such as {"width": 0.5}.
-        weights: a .keras or .h5 file to start from, ours or anyone's; what fits is taken, and `progress` is told what.
+        weights: a .keras or .h5 file to start from, ours or anyone's, or "imagenet" for those of keras.applications, which Keras downloads; what fits
+            is taken, and `progress` is told what.
         out: folder to write to.
         name: of the model; the architecture's when left out.
         fresh: start over although a training was cut off.
@@ -88,7 +100,7 @@ def train(
         arguments=row_of(architecture).with_defaults(arguments or {}),
         preprocessing=preprocessing,
         settings=settings or Train(),
-        weights=Path(weights) if weights else None,
+        weights=Path(weights) if weights and weights != twins.IMAGENET else weights,
         out=Path(out),
     )
     return run.run(job, data, progress=progress, fresh=fresh)

@@ -15,13 +15,14 @@ import numpy as np
 from edgecnn import arch, files
 from edgecnn import card as cards
 from edgecnn.card import Card, Preprocessing
+from edgecnn.catalog import architecture
 from edgecnn.data import Dataset, Split, calibration
 from edgecnn.errors import BadData, BadSetting
 from edgecnn.progress import Progress
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Augment, Train
 from edgecnn.statistics import accuracy
-from edgecnn.train import augment, batches, curves, fit, optimizer, weights
+from edgecnn.train import augment, batches, curves, fit, grouped, imagenet, optimizer, twins, weights
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 
 PICTURES_FOR_STATISTICS = 256
@@ -29,14 +30,14 @@ PICTURES_FOR_STATISTICS = 256
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for, complete."""
+    """What was asked for, complete; `weights` is a file or the word "imagenet"."""
 
     name: str
     architecture: str
     arguments: dict[str, object]
     preprocessing: Preprocessing
     settings: Train
-    weights: Path | None
+    weights: Path | str | None
     out: Path
 
     @property
@@ -47,7 +48,7 @@ class Job:
     def digest(self, data: Dataset) -> str:
         """Of everything that the weights depend on."""
         plain = {key: value for key, value in asdict(self).items() if key not in ("out", "weights")}
-        source = files.sha256(self.weights) if self.weights else ""
+        source = files.sha256(self.weights) if isinstance(self.weights, Path) else self.weights or ""
         return digest({**plain, "data": data.digest, "weights": source, "versions": versions()})
 
 
@@ -80,9 +81,12 @@ def check(job: Job, data: Dataset) -> None:
     """Refuse what cannot work, before anything is built.
 
     Raises:
-        BadData: pictures of another size than the input, or a split without pictures. BadFile: the place for the model cannot be written.
+        BadSetting: ImageNet weights of what has none. BadData: pictures of another size than the input, or a split without pictures.
+        BadFile: the place for the model cannot be written.
     """
     files.check_writable(job.out)
+    if job.weights == twins.IMAGENET:
+        twins.check(architecture(job.architecture), job.arguments)
     size = (job.preprocessing.height, job.preprocessing.width)
     for name, split in data.splits.items():
         if len(split) == 0:
@@ -115,11 +119,15 @@ def computing_in(policy: str) -> Iterator[None]:
 
 
 def start_from(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> None:
-    """Take the weights of the file that was named, and tell what was taken."""
-    taken = weights.take(net, job.weights)
+    """Take the weights that were named, and tell what was taken."""
+    if job.weights == twins.IMAGENET:
+        progress.step(f"ImageNet weights of {job.architecture}: Keras downloads what it has not kept")
+        taken = imagenet.take(net, job.architecture, job.arguments)
+    else:
+        taken = weights.take(net, job.weights)
     for line in taken.lines():
         progress.step(line)
-    if cards.read(job.weights) is None:
+    if isinstance(job.weights, Path) and cards.read(job.weights) is None:
         chosen = job.preprocessing
         progress.step(f"no card beside {job.weights.name}: taken to want {chosen.order} pixels, minus {chosen.mean}, over {chosen.std}")
     if taken.folded:
@@ -138,6 +146,8 @@ def train(job: Job, net: keras.Model, data: Dataset, checkpoint: Checkpoint, pro
         with computing_in(policy):
             worker = build(job, data)
         worker.set_weights(net.get_weights())
+    if grouped.has_groups(worker) and not optimizer.accelerated():
+        worker = grouped.for_processor(worker)
     state = fit.fit(worker, data, job.preprocessing, job.settings, checkpoint, progress, auxiliary=job.arguments.get("auxiliary", ""))
     net.set_weights(state.best)
     return state

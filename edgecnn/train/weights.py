@@ -33,17 +33,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of the weights of a file.
+    """What became of the weights of a file, or of a network.
 
     Attributes:
-        file: where they came from.
-        by_name, by_order: (our layer, layer of the file) of every pair.
+        source: where they came from.
+        by_name, by_order: (our layer, layer there) of every pair.
         fresh: our layers that found nothing and keep their fresh weights.
-        unused: layers of the file that nothing was taken from, with their shapes.
+        unused: layers there that nothing was taken from, with their shapes.
         folded: our batch norms whose weights say that they were folded into the kernels before them.
     """
 
-    file: Path
+    source: str
     by_name: tuple[tuple[str, str], ...]
     by_order: tuple[tuple[str, str], ...]
     fresh: tuple[str, ...]
@@ -52,7 +52,7 @@ class Taken:
 
     def lines(self) -> Iterator[str]:
         """The same in words, a line each."""
-        yield f"{self.file.name}: taken by name {len(self.by_name)} layers, by order and shape {len(self.by_order)}"
+        yield f"{self.source}: taken by name {len(self.by_name)} layers, by order and shape {len(self.by_order)}"
         if self.fresh:
             yield f"not found there, left with fresh weights: {', '.join(self.fresh)}"
         if self.unused:
@@ -68,7 +68,7 @@ def take(net: keras.Model, path: Path) -> Taken:
         BadFile: no such file, not a Keras file, nothing in it fits, or a weight is not a number.
     """
     theirs = read(path)
-    ours = list(_layers(net))
+    ours = list(layers_with_weights(net))
     pairs = _by_name(ours, theirs)
     named = set(pairs)
     pairs |= _by_order([layer for layer in ours if layer.name not in pairs], [s for s in theirs if s not in pairs.values()])
@@ -78,7 +78,7 @@ def take(net: keras.Model, path: Path) -> Taken:
         if layer.name in pairs:
             layer.set_weights(pairs[layer.name].arrays)
     return Taken(
-        file=path,
+        source=path.name,
         by_name=tuple((name, source.name) for name, source in pairs.items() if name in named),
         by_order=tuple((name, source.name) for name, source in pairs.items() if name not in named),
         fresh=tuple(layer.name for layer in ours if layer.name not in pairs),
@@ -100,7 +100,7 @@ def read(path: Path) -> list[Source]:
         found = _h5_layers(path) if path.suffix == ".h5" else None
         if found is None:
             model = keras.saving.load_model(path, compile=False)
-            found = [Source(layer.name, tuple(layer.get_weights())) for layer in _layers(model)]
+            found = [Source(layer.name, tuple(layer.get_weights())) for layer in layers_with_weights(model)]
     except BadFile:
         raise
     except Exception as error:  # Keras answers a damaged file with whatever its parsers raise
@@ -131,27 +131,28 @@ def _text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+def layers_with_weights(model: keras.Model) -> Iterator[keras.Layer]:
     """Layers with weights, inner models opened."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from layers_with_weights(layer)
         elif layer.weights:
             yield layer
 
 
-def _shapes(layer: keras.Layer) -> tuple[tuple[int, ...], ...]:
+def shapes(layer: keras.Layer) -> tuple[tuple[int, ...], ...]:
+    """Of each weight of the layer."""
     return tuple(tuple(weight.shape) for weight in layer.weights)
 
 
 def _by_name(ours: Sequence[keras.Layer], theirs: Sequence[Source]) -> dict[str, Source]:
     known = {source.name: source for source in theirs}
-    return {layer.name: known[layer.name] for layer in ours if layer.name in known and known[layer.name].shapes == _shapes(layer)}
+    return {layer.name: known[layer.name] for layer in ours if layer.name in known and known[layer.name].shapes == shapes(layer)}
 
 
 def _by_order(ours: Sequence[keras.Layer], theirs: Sequence[Source]) -> dict[str, Source]:
     """Runs of layers with the same shapes in the same order, longest first, never crossing."""
-    matcher = SequenceMatcher(None, [_shapes(layer) for layer in ours], [source.shapes for source in theirs], autojunk=False)
+    matcher = SequenceMatcher(None, [shapes(layer) for layer in ours], [source.shapes for source in theirs], autojunk=False)
     return {ours[block.a + i].name: theirs[block.b + i] for block in matcher.get_matching_blocks() for i in range(block.size)}
 
 

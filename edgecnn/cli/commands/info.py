@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from edgecnn import zoo
 from edgecnn.card import Card, Preprocessing
-from edgecnn.catalog import CATALOG, Architecture, architecture
+from edgecnn.cli import architecture_info
 from edgecnn.cli.text import bytes_of, columns, counted, percent
 from edgecnn.errors import BadFile, UnknownName
 
 if TYPE_CHECKING:
     from edgecnn.runtime.contract import Tensor
     from edgecnn.runtime.file_info import FileInfo, Operator
+
+LARGEST = 10  # layers of a file that are shown when nothing else is asked for
 
 # suffix -> the module that has describe(path)
 READERS = {
@@ -32,19 +34,31 @@ READERS = {
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn info`."""
     parser.add_argument("what", metavar="ARCH|MODEL|FILE", help="an architecture, the name of a model under models/, or a .keras, .tflite or .onnx file")
-    parser.add_argument("--layers", type=int, default=10, metavar="N", help="how many of the largest layers to show (default: %(default)s)")
+    parser.add_argument(
+        "--layers", type=_count, metavar="N|all", help=f"the N largest layers, or all (default: an architecture's blocks, {LARGEST} layers of a file)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    architecture_info.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is known."""
-    if args.what in CATALOG:
-        row = architecture(args.what)
-        print(json.dumps({**asdict(row), "arguments": dict(row.arguments)}, indent=1) if args.json else _architecture(row))
-        return 0
+    if architecture_info.known(args.what):
+        return architecture_info.run(args)
+    architecture_info.refuse_options(args)
     found = _describe(args.what)
-    print(json.dumps(_plain(found), indent=1) if args.json else _file(found, args.layers))
+    count = len(found.operators) if args.layers == "all" else LARGEST if args.layers is None else args.layers
+    print(json.dumps(_plain(found), indent=1) if args.json else _file(found, count))
     return 0
+
+
+def _count(text: str) -> int | str:
+    """`12` or `all`."""
+    if text == "all":
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"'{text}': expected a number or all")
+    return int(text)
 
 
 def _describe(what: str) -> FileInfo:
@@ -53,23 +67,11 @@ def _describe(what: str) -> FileInfo:
         try:
             path = zoo.find(what)
         except UnknownName:
-            architecture(what)  # raises with the nearest architecture
+            architecture_info.refuse_name(what)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise BadFile(f"{path}: expected an architecture, a model under {zoo.FOLDER}/, or a file that ends in {', '.join(READERS)}")
     return importlib.import_module(reader).describe(path)
-
-
-def _architecture(row: Architecture) -> str:
-    facts = [
-        ("paper", row.paper),
-        ("parameters", f"{row.parameters:,}, {row.trainable:,} of them trainable"),
-        ("MACs", f"{row.macs:,} for one picture"),
-        ("input", f"{row.image_size}x{row.image_size}x{row.channels}"),
-        ("classes", f"{row.classes} in the paper; those of the data set in training"),
-        ("arguments", " ".join(f"{key}={value}" for key, value in row.arguments.items())),
-    ]
-    return f"{row.name}\n{columns(facts)}\n\nNext: edgecnn train {row.name} --data digits"
 
 
 def _file(found: FileInfo, layers: int) -> str:

@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pad-input", type=int, metavar="PIXELS", help="stand the pictures in a frame of zeros of this size, for networks that want more")
     parser.add_argument("--auxiliary", metavar="LAYERS", help="layers that get a classifier of their own in training, separated by commas; `none` for none")
-    parser.add_argument("--weights", metavar="FILE", help="a .keras or .h5 file to start from; what fits is taken")
+    parser.add_argument("--weights", metavar="FILE", help="a .keras or .h5 file to start from, or `imagenet` for Keras' own; what fits is taken")
     parser.add_argument("--out", default="models", metavar="FOLDER", help="where to write (default: %(default)s)")
     parser.add_argument("--name", metavar="NAME", help="of the model (default: the architecture's)")
     parser.add_argument("--fresh", action="store_true", help="start over although a training was cut off")

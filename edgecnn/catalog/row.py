@@ -1,7 +1,4 @@
-"""TABLE of architectures: one row a network, each with its paper, its default input and its counts; in the order of their years.
-
-Parameters and MACs are golden numbers: `tests/test_catalog.py` builds every row and counts again, and holds them against the papers'.
-"""
+"""What a row of the catalog says."""
 
 from __future__ import annotations
 
@@ -9,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from edgecnn import papers
-from edgecnn.errors import BadSetting, unknown
+from edgecnn.errors import BadSetting
 
 Value = float | int | str | bool
 
@@ -92,43 +88,3 @@ class Module:
     trainable: int
     macs: int
     arguments: Mapping[str, Value] = field(default_factory=dict)
-
-
-# fmt: off
-_ROWS = (
-    # --- 1998: LeNet (section: lenet, mlp, convnet) ---
-    Architecture("lenet", "lenet", papers.LENET.at("Figure 2"), 32, 1, 10, 61_706, 61_706, 416_520, {"dropout": 0.0}),
-    # --- 2014: VGG, Darknet (section: vgg) ---
-    # --- 2014: Inception (section: inception) ---
-    # --- 2015: ResNet (section: resnet) ---
-    # --- 2016: SqueezeNet (section: squeezenet) ---
-    Architecture("squeezenet", "squeezenet", papers.SQUEEZENET.at("Table 1"), 224, 3, 1000, 1_248_424, 1_248_424, 777_221_152,
-                 {"version": "1.0", "dropout": 0.5}),
-    Architecture("squeezenet1_1", "squeezenet", papers.SQUEEZENET_CODE.at("README"), 224, 3, 1000, 1_235_496, 1_235_496, 349_151_936,
-                 {"version": "1.1", "dropout": 0.5}),
-    # --- 2016: DenseNet (section: densenet) ---
-    # --- 2016: Xception (section: xception) ---
-    # --- 2016: ResNeXt (section: resnext) ---
-    # --- 2017: SENet (section: senet) ---
-    # --- 2017: MobileNet (section: mobilenet) ---
-    Architecture("mobilenet", "mobilenet", papers.MOBILENET.at("Table 1"), 224, 3, 1000, 4_253_864, 4_231_976, 568_740_352,
-                 {"width": 1.0, "dropout": 0.001, "bias": False}, twin="MobileNet", pixels="tf"),
-)
-
-_MODULES: tuple[Module, ...] = (
-    # --- dense nets (section: mlp) ---
-    # --- Inception modules (section: inception) ---
-    # --- ResNeXt blocks (section: resnext) ---
-)
-# fmt: on
-
-CATALOG: Mapping[str, Architecture] = MappingProxyType({row.name: row for row in _ROWS})
-MODULES: Mapping[str, Module] = MappingProxyType({row.name: row for row in _MODULES})
-
-
-def architecture(name: str) -> Architecture:
-    """Look an architecture up by its name; a misspelt one raises UnknownName with the nearest."""
-    try:
-        return CATALOG[name]
-    except KeyError:
-        raise unknown("architecture", name, CATALOG) from None
