@@ -24,19 +24,21 @@ class Published:
 
 # fmt: off
 PUBLISHED: dict[str, Published] = {
-    # --- section: lenet, mlp, convnet ---
+    # --- lenet, mlp, convnet ---
     "lenet": Published(61_706, source="the usual LeNet-5 with every map of S2 in every map of C3"),
     "lenet_notebook": Published(54_220, source="the notebook's layers, 104 + 606 + 48,500 + 5,010"),
     "mlp": Published(669_706, source="Handbook 1, part 1: 784-512-512-10"),
     "mlp_regressor": Published(261, source="Handbook 1, part 1: 13-10-10-1"),
     "mlp_classifier": Published(215, source="Handbook 1, part 1: 4-10-10-5"),
     "convnet": Published(8_402_618, source="Handbook 1, part 2: summary of the network that it prints"),
-    # --- section: vgg ---
+    # --- alexnet ---
+    "alexnet": Published(60_965_224, source="Caffe's bvlc_alexnet, weights and biases"),
+    # --- vgg ---
     "vgg16": Published(138_357_544, source="keras.applications.VGG16; torchvision vgg16"),
     "vgg19": Published(143_667_240, source="keras.applications.VGG19; torchvision vgg19"),
     "vgg16_bn": Published(138_365_992, source="torchvision vgg16_bn"),
     "darknet19": Published(20_800_000, within=0.01, source="Redmon and Farhadi, Table 6: its layers have about 20.8 M"),
-    # --- section: inception ---
+    # --- inception ---
     "googlenet": Published(6_998_552, source="the authors' layers in Caffe's bvlc_googlenet, as its ports count them without auxiliary classifiers"),
     # The ports have biases that batch norm makes idle; with bias=True ours has 11,295,240 exactly.
     "inception_v2": Published(11_295_240, within=0.01, source="BN-Inception in osmr/imgclsmob, from Caffe"),
@@ -60,7 +62,7 @@ PUBLISHED: dict[str, Published] = {
     "bottleneck_before": Published(656_000, source="the notebook's summary"),
     "bottleneck_around": Published(279_296, source="the notebook's summary"),
     "bottleneck_none_256": Published(590_080, source="the notebook's summary"),
-    # --- section: resnet ---
+    # --- resnet ---
     "resnet18": Published(11_689_512, source="torchvision resnet18"),
     "resnet34": Published(21_797_672, source="torchvision resnet34"),
     "resnet50": Published(25_557_032, source="torchvision resnet50"),
@@ -74,7 +76,7 @@ PUBLISHED: dict[str, Published] = {
     "resnet110": Published(1_700_000, within=0.02, source="He et al. 2015, Table 6: 1.7 M, of which two digits are printed"),
     "plain20": Published(270_000, within=0.01, source="He et al. 2015, section 4.2: as many as resnet20"),
     "plain56": Published(850_000, within=0.01, source="He et al. 2015, section 4.2: as many as resnet56"),
-    # --- section: squeezenet ---
+    # --- squeezenet ---
     "squeezenet": Published(1_248_424, source="torchvision squeezenet1_0"),
     "squeezenet1_1": Published(1_235_496, source="torchvision squeezenet1_1, and the authors' caffemodel"),
     # Table 3 gives 4.8 MB of float32 to both plain and simple bypass. To the complex one it gives 7.7 MB, some 350,000 weights more than the
@@ -83,16 +85,16 @@ PUBLISHED: dict[str, Published] = {
     "squeezenet_complex_bypass": Published(
         1_248_424 + 97 * 128 + 129 * 256 + 257 * 384 + 385 * 512, source="the paper's section 6, and the handbook's zoo, squeezenet_complex.py"
     ),
-    # --- section: densenet ---
+    # --- densenet ---
     "densenet121": Published(7_978_856, 8_062_504, source="torchvision densenet121; keras.applications.DenseNet121"),
     "densenet169": Published(14_149_480, 14_307_880, source="torchvision densenet169; keras.applications.DenseNet169"),
     "densenet201": Published(20_013_928, 20_242_984, source="torchvision densenet201; keras.applications.DenseNet201"),
     "densenet121_handbook": Published(7_925_928, 7_946_408, source="Handbook 1, part 4: summary of the network that it prints"),
     "densenet_bc_100_12": Published(770_000, within=0.01, source="Huang et al., Table 2: 0.8 M, of which ports count 0.77 M"),
-    # --- section: xception ---
+    # --- xception ---
     "xception": Published(parameters=22_910_480, source="keras.applications.Xception"),
     "xception_handbook": Published(22_944_896, 22_999_464, source="the handbook, part 4"),
-    # --- section: resnext ---
+    # --- resnext ---
     "resnext50_32x4d": Published(25_028_904, source="torchvision resnext50_32x4d"),
     "resnext101_32x8d": Published(88_791_336, source="torchvision resnext101_32x8d"),
     "resnext50_form_d": Published(16_701_800, 16_777_960, source="Handbook 1, part 4: summary of the network that it prints"),
@@ -102,11 +104,11 @@ PUBLISHED: dict[str, Published] = {
     "resnext_block_a": Published(71_168, source="Xie et al. 2016, equation 4: 32 (256 4 + 9 4 4 + 4 256) = 70,144 weights; 1,024 of the batch norms"),
     "resnext_block_b": Published(71_168, source="Xie et al. 2016: the same complexity as form (a)"),
     "resnext_block_c": Published(71_168, source="Xie et al. 2016: the same complexity as form (a)"),
-    # --- section: senet ---
+    # --- senet ---
     "se_resnet50": Published(28_088_024, source="Cadene's pretrained-models, se_resnet50, a port of the authors' release"),
     "se_resnext50_32x4d": Published(27_559_896, source="Cadene's pretrained-models, se_resnext50_32x4d"),
     "senet154": Published(115_088_984, source="Cadene's pretrained-models, senet154"),
-    # --- section: mobilenet ---
+    # --- mobilenet ---
     "mobilenet": Published(4_231_976, 4_253_864, source="keras.applications.MobileNet"),
     "mobilenet_handbook": Published(4_242_920, 4_264_808, source="the handbook's zoo, mobilenet224.py"),
     "mobilenet_v2": Published(3_504_872, 3_538_984, source="torchvision mobilenet_v2 and keras.applications.MobileNetV2"),

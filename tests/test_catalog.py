@@ -38,6 +38,11 @@ def test_misspelt_name_is_answered_with_the_nearest():
         architecture("mobilnet")
 
 
+def test_a_module_is_no_architecture_to_train():
+    with pytest.raises(UnknownName, match="mlp_regressor is a module, which takes no pictures"):
+        architecture("mlp_regressor")
+
+
 def test_unknown_argument_is_answered_with_the_known_ones():
     with pytest.raises(BadSetting, match="has no argument 'with'; it takes: width, dropout, bias, act, padding, pad_input, auxiliary"):
         build("mobilenet", **{"with": 0.5})

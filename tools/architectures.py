@@ -47,7 +47,7 @@ def main() -> int:
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     names = [architecture(name).name for name in args.names] or [name for name in CATALOG if found.get(name, {}).get("of") != _counts(name)]
     failed = []
-    for name in [] if args.table else names:
+    for name in [] if args.table else sorted(names, key=lambda name: CATALOG[name].parameters):
         try:
             found[name] = _in_a_process(name)
         except CheckFailed as error:

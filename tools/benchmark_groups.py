@@ -16,8 +16,11 @@ import numpy as np
 from keras import layers
 
 from edgecnn import build, export
+from edgecnn.arch.lively import enliven
 from edgecnn.card import Preprocessing
+from edgecnn.export.check import generated
 from edgecnn.runtime import file_info, onnx_file, tflite_file
+from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Export
 from edgecnn.train import grouped, optimizer
 
@@ -53,6 +56,8 @@ def measure(folder: Path, pictures: Path, rounds: int) -> None:
     """Print time of a training step, bytes and operators of both forms, and their ratios."""
     keras.utils.set_random_seed(0)
     native = build(NETWORK, classes=CLASSES, image_size=SIZE)
+    preprocessing = Preprocessing(SIZE, SIZE)
+    enliven(native, prepare(generated(preprocessing, 16), preprocessing))
     ways = {"native groups": native, "sliced": sliced(native)}
     _check(*ways.values())
     trained = {"edgecnn train": native if optimizer.accelerated() else grouped.for_processor(native), "sliced": ways["sliced"], "native groups": native}

@@ -20,6 +20,9 @@ ROWS = (
                  {"units": "512,512", "width": 1.0, "dropout": 0.0, "dropout_at": "before", "norm": ""}, smallest=8),
     Architecture("convnet", "convnet", papers.HANDBOOK.at("handbook 1, part 2"), 128, 1, 26, 8_402_618, 8_402_618, 8_991_744,
                  {"width": 1.0, "dropout": 0.0, "dropout_at": "after", "norm": "", "padding": "same"}, smallest=8),
+    # --- 2012: AlexNet ---
+    Architecture("alexnet", "alexnet", papers.ALEXNET.at("Figure 2"), 227, 3, 1000, 60_965_224, 60_965_224, 724_406_816,
+                 {"width": 1.0, "dropout": 0.5}, smallest=67),
     # --- 2014: VGG, Darknet ---
     Architecture("vgg16", "vgg", papers.VGG.at("Table 1, column D"), 224, 3, 1000, 138_357_544, 138_357_544, 15_470_264_320,
                  {"depth": 16, "norm": "", "width": 1.0, "dropout": 0.5, "dropout_at": "after"}, smallest=32, twin="VGG16", pixels="caffe"),
