@@ -49,10 +49,10 @@ def tflite_operators(path: Path) -> list[Operator]:
     return found
 
 
-def groups_of(path: Path) -> list[int]:
-    """The groups of every convolution of an .onnx."""
+def groups_of(path: Path) -> Counter[int]:
+    """How many convolutions an .onnx has of each number of groups."""
     nodes = onnx.load(path).graph.node
-    return [next((a.i for a in node.attribute if a.name == "group"), 1) for node in nodes if node.op_type == "Conv"]
+    return Counter(next((a.i for a in node.attribute if a.name == "group"), 1) for node in nodes if node.op_type == "Conv")
 
 
 def floating(path: Path) -> list[str]:
@@ -88,7 +88,10 @@ def products(model: keras.Model) -> Counter[tuple[str, int]]:
 
 
 def _folds(norm: layers.BatchNormalization) -> bool:
-    """Whether a batch norm follows a convolution that nothing else reads."""
+    """Whether a batch norm follows a convolution, or a norm after one, that nothing else reads."""
     before = norm.input._keras_history.operation
-    weighted = isinstance(before, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D)
-    return weighted and before.activation is keras.activations.linear and len(before._outbound_nodes) == 1
+    if len(before._outbound_nodes) != 1:
+        return False
+    if isinstance(before, layers.BatchNormalization):
+        return _folds(before)
+    return isinstance(before, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D) and before.activation is keras.activations.linear

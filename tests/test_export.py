@@ -175,7 +175,7 @@ def test_an_untrained_constant_network_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("fmt", ["tflite", "onnx"])
 def test_bias_correction_brings_the_means_of_the_logits_back(model: Path, fmt: str):
-    """Rounded weights shift the mean of every channel, and corrected biases take a part back through all 28 layers: a third on maps as small as these."""
+    """Rounded weights shift the mean of every channel, and corrected biases take a good part of that back through all 28 layers."""
     import keras
 
     from edgecnn import data
@@ -189,7 +189,7 @@ def test_bias_correction_brings_the_means_of_the_logits_back(model: Path, fmt: s
     (logits,) = [name for name in means if name.startswith("logits")][:1] or [list(means)[-2]]
     found = {kind: writer.means(writer.snap(exact, known), pictures, size)[logits] for kind, known in (("corrected", means), ("rounded", {}))}
     off = {kind: float(np.abs(value - means[logits]).mean()) for kind, value in found.items()}
-    assert off["corrected"] < 0.85 * off["rounded"]
+    assert off["corrected"] < 0.8 * off["rounded"]
 
 
 def _noise(root: Path) -> Path:

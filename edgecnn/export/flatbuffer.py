@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
@@ -18,9 +19,8 @@ from edgecnn.export import names
 SIGNATURE = b"serving_default"
 
 
-def tidy(content: bytes) -> bytes:
-    """Name input and output `image` and `probabilities`, every other tensor after its Keras layer, and describe both in one signature."""
-    model = read(content)
+def tidied(model: schema.ModelT) -> bytes:
+    """The converter's file with input and output called `image` and `probabilities`, every other tensor after its Keras layer, and one signature."""
     graph = model.subgraphs[0]
     _name_tensors(graph)
     model.signatureDefs = [_signature(graph)]
@@ -60,7 +60,7 @@ def with_uint8_interface(content: bytes) -> bytes:
     """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is."""
     model = read(content)
     graph = model.subgraphs[0]
-    quantize = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
+    quantize = operator_code(model, schema.BuiltinOperator.QUANTIZE)
     inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
     graph.operators.insert(0, _operator(quantize, inside, outside))
     graph.inputs = [outside]
@@ -80,14 +80,15 @@ def _uint8_twin(graph: schema.SubGraphT, index: int) -> int:
     return len(graph.tensors) - 1
 
 
-def _operator_code(model: schema.ModelT, builtin: int) -> int:
-    """Index of the operator code `builtin`, version 1, added where the file has none."""
+def operator_code(model: schema.ModelT, builtin: int, version: int = 1) -> int:
+    """Index of the operator code `builtin`, of that version or a later one, added where the file has none."""
     for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == builtin:
+        if code.builtinCode == builtin and code.version >= version:
             return index
     code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = 1
+    code.builtinCode = builtin
+    code.deprecatedBuiltinCode = min(builtin, 127)
+    code.version = version
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 
@@ -114,14 +115,39 @@ def read(content: bytes) -> schema.ModelT:
     model = flatbuffer_utils.read_model_from_bytearray(content)
     for buffer in model.buffers:
         # Buffers that lay behind the flatbuffer come as bytes, and bytes are packed one by one: seconds instead of milliseconds.
-        if isinstance(buffer.data, bytes):
+        if isinstance(buffer.data, bytes | bytearray):
             buffer.data = np.frombuffer(buffer.data, np.uint8)
     return model
 
 
 def pack(model: schema.ModelT) -> bytes:
     """The objects as a file, everything inside the flatbuffer, where old runtimes look for it."""
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
+    # A builder that has to grow copies everything each time.
+    builder = flatbuffers.Builder(size + size // 8 + 65536)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def values(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
+    """A float32 constant, in its shape."""
+    return np.frombuffer(memoryview(model.buffers[tensor.buffer].data), np.float32).reshape(tensor.shape)
+
+
+def constant(model: schema.ModelT, values: np.ndarray, name: str = "") -> int:
+    """Add a float32 constant; returns its tensor's index."""
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape, tensor.hasRank = name.encode(), schema.TensorType.FLOAT32, list(values.shape), True
+    tensor.buffer = len(model.buffers)
+    model.buffers.append(schema.BufferT())
+    store(model, tensor, values)
+    model.subgraphs[0].tensors.append(tensor)
+    return len(model.subgraphs[0].tensors) - 1
+
+
+def store(model: schema.ModelT, tensor: schema.TensorT, values: np.ndarray) -> None:
+    """Overwrite a float32 constant."""
+    model.buffers[tensor.buffer].data = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8)
 
 
 def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
@@ -139,15 +165,17 @@ def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
 
 def _name_tensors(graph: schema.SubGraphT) -> None:
     """Activations are called after the last layer fused into them, constants after the operator that reads them."""
-    found = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
-    for operator in graph.operators:
-        for index in operator.outputs:
-            if index not in found:
-                found[index] = names.unused(names.layer(graph.tensors[index].name.decode()), found.values())
+    steps = [
+        names.Step(names.layer(graph.tensors[op.outputs[0]].name.decode()), str(op.opcodeIndex), tuple(map(int, op.inputs)), tuple(map(int, op.outputs)))
+        for op in graph.operators
+    ]
+    found = names.activations(steps, {int(graph.inputs[0]): INPUT, int(graph.outputs[0]): OUTPUT})
+    taken = set(found.values())
     for operator in graph.operators:
         owner = found[operator.outputs[0]]
         for role, index in zip(names.ROLES, operator.inputs, strict=False):
             if index >= 0 and index not in found:
-                found[index] = names.unused(f"{owner}/{role}", found.values())
+                found[index] = names.unused(f"{owner}/{role}", taken)
+                taken.add(found[index])
     for index, tensor in enumerate(graph.tensors):
         tensor.name = found.get(index, f"constant_{index}").encode()

@@ -31,12 +31,12 @@ class Format(Protocol):
         """The float32 form of a Keras model."""
         ...
 
-    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
-        """Mean a channel of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3]."""
+    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
+        """Mean a channel of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3], or over inputs [N, ...] without preprocessing."""
         ...
 
-    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
-        """Extremes and a sample of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3]."""
+    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
+        """Extremes and a sample of every tensor, over the same."""
         ...
 
     def snap(self, content: Any, means: Means) -> Any:
@@ -60,10 +60,10 @@ class TFLite:
     def convert(self, model: keras.Model) -> bytes:
         return _room("tflite_float").convert(model)
 
-    def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
+    def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 3)
 
-    def extremes(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+    def extremes(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
         return _extremes(self._tensors(content), pictures, preprocessing, progress)
 
     def _tensors(self, content: bytes) -> Callable[[], Tensors]:
@@ -89,10 +89,10 @@ class ONNX:
     def convert(self, model: keras.Model) -> Any:
         return _room("onnx_float").convert(model)
 
-    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing) -> Means:
+    def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 1)
 
-    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+    def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
         return _extremes(self._tensors(content), pictures, preprocessing, progress)
 
     def _tensors(self, content: Any) -> Callable[[], Tensors]:
@@ -111,13 +111,13 @@ class ONNX:
 FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}
 
 
-def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, channel_axis: int) -> Means:
+def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, channel_axis: int) -> Means:
     room = _room("observe")
     seen = room.observe(tensors, pictures, preprocessing, partial(room.Means, channel_axis))
     return {name: tally.means for name, tally in seen.items()}
 
 
-def _extremes(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, progress: Progress) -> Mapping[str, Extremes]:
+def _extremes(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
     room = _room("observe")
     return room.observe(tensors, pictures, preprocessing, partial(room.Extremes, max(1, room.SAMPLE // len(pictures))), progress)
 

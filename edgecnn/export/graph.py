@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from edgecnn.card import INPUT
 from edgecnn.errors import BadSetting
+from edgecnn.export import memory
 
 # Attributes that keep a function call from being inlined.
 _CLOSED = ("_XlaMustCompile", "_noinline")
@@ -49,7 +50,11 @@ def freeze(model: keras.Model, batch: int | None) -> Frozen:
     traced = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
     graph_def = traced.graph.as_graph_def()
     _open_functions(graph_def)
-    return Frozen(graph_def, traced.inputs[0].name, traced.outputs[0].name)
+    frozen = Frozen(graph_def, traced.inputs[0].name, traced.outputs[0].name)
+    # A trace refers to itself, and to every weight twice.
+    del traced, values
+    memory.release(model.count_params())
+    return frozen
 
 
 def _open_functions(graph_def: tf.compat.v1.GraphDef) -> None:

@@ -114,7 +114,7 @@ class _Writer:
         """Convert to float, make sure that the float form does what the Keras model does, and calibrate where a scheme in `names` wants it."""
         progress.step(f"converting {self.original.path} to {self.format.suffix}")
         self.content = self.format.convert(self.original.model)
-        memory.release()
+        memory.release(self.original.model.count_params())
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{self.format.suffix}"), self.settings.min_agreement)

@@ -81,21 +81,21 @@ class Extremes:
 
 
 def observe(
-    open_tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing, tally: Callable[[], _Kept], progress: Progress = SILENT
+    open_tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, tally: Callable[[], _Kept], progress: Progress = SILENT
 ) -> dict[str, _Kept]:
-    """Run a float network over uint8 RGB pictures [N, H, W, 3], one run a core side by side, with a `tally` of each tensor and of the input.
+    """Run a float network over pictures, one run a core side by side, with a `tally` of each tensor and of the input.
 
     Args:
         open_tensors: opens the network once more, on one thread.
-        pictures: what to look at.
-        preprocessing: from pixels to input.
+        pictures: what to look at: uint8 RGB [N, H, W, 3], or inputs as the network takes them, float32 [N, ...].
+        preprocessing: from pixels to input; None where `pictures` are inputs.
         tally: makes an empty one.
     """
 
     def work(part: np.ndarray) -> dict[str, _Kept]:
         tensors, tallies = open_tensors(), {}
         for index in part:
-            image = prepare(pictures[index : index + 1], preprocessing)
+            image = pictures[index : index + 1] if preprocessing is None else prepare(pictures[index : index + 1], preprocessing)
             for name, value in itertools.chain([(INPUT, image)], tensors(image)):
                 tallies.setdefault(name, tally()).add(value, index)
                 del value

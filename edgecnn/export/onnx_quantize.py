@@ -15,8 +15,27 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from edgecnn.export.ranges import Ranges
 
-# Pooling by maximum only picks among values: left out of this list it keeps its input's scale and needs no tensor of its own.
-_INTEGER_OPERATORS = ["Conv", "MatMul", "Gemm", "Add", "Mul", "Concat", "Clip", "Relu", "GlobalAveragePool", "AveragePool", "MaxPool", "Reshape", "Transpose"]
+# Those that only move or pick values (pooling by maximum, padding, reshaping) take over their input's scale.
+_INTEGER_OPERATORS = [
+    *(
+        "Conv",
+        "Gemm",
+        "MatMul",
+        "Add",
+        "Mul",
+        "Concat",
+        "GlobalAveragePool",
+        "ReduceMean",
+        "AveragePool",
+        "MaxPool",
+        "Pad",
+        "Reshape",
+        "Squeeze",
+        "Flatten",
+        "Transpose",
+    ),
+    *("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish"),
+]
 
 
 def float16(proto: onnx.ModelProto, ranges: Ranges | None) -> onnx.ModelProto:
@@ -42,7 +61,8 @@ def int8(proto: onnx.ModelProto, ranges: Ranges | None) -> onnx.ModelProto:
         nodes_to_quantize=[],
         nodes_to_exclude=[],
         op_types_to_quantize=_INTEGER_OPERATORS,
-        extra_options={},
+        # The picture is quantized before it is reordered: every byte has its own value, and bytes are moved instead of floats.
+        extra_options={"ForceQuantizeNoInputCheck": True},
     )
     root = logging.getLogger()
     level = root.level

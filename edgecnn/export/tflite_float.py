@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from edgecnn.errors import BadFile
-from edgecnn.export import flatbuffer, graph
+from edgecnn.export import flatbuffer, graph, tflite_fuse
 
 
 def convert(model: keras.Model) -> bytes:
@@ -34,4 +34,6 @@ def convert(model: keras.Model) -> bytes:
         raise BadFile(f"{model.name} cannot be a .tflite of built-in operators: {line[:200]}") from error
     finally:
         tf.get_logger().setLevel(level)
-    return flatbuffer.tidy(content)
+    parsed = flatbuffer.read(content)
+    tflite_fuse.norms(parsed)
+    return flatbuffer.tidied(parsed)

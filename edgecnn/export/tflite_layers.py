@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.export import bias, flatbuffer
+from edgecnn.export import bias, flatbuffer, names
 from edgecnn.export.ranges import Means
 
 _Op = schema.BuiltinOperator
 
-# operator -> axis of the output channels in its weights: [out, h, w, in], [1, h, w, out], [out, in].
+# operator -> axis of the output channels in its weights: [out, h, w, in a group], [1, h, w, out], [out, in].
 OUTPUT_AXIS = {_Op.CONV_2D: 0, _Op.DEPTHWISE_CONV_2D: 3, _Op.FULLY_CONNECTED: 0}
 
 
@@ -22,33 +24,53 @@ def snap(content: bytes, means: Means) -> bytes:
     """
     model = flatbuffer.read(content)
     graph = model.subgraphs[0]
+    readers = Counter(graph.tensors[i].buffer for operator in graph.operators for i in operator.inputs if i >= 0)
     for operator in graph.operators:
         axis = OUTPUT_AXIS.get(model.operatorCodes[operator.opcodeIndex].builtinCode)
         if axis is None:
             continue
         source, kernel = (graph.tensors[i] for i in operator.inputs[:2])
-        exact = _values(model, kernel)
+        exact = flatbuffer.values(model, kernel)
         near = bias.rounded(exact, axis)
-        _store(model, kernel, near)
+        flatbuffer.store(model, kernel, near)
         mean = means.get(source.name.decode())
-        if mean is not None and len(operator.inputs) > 2 and operator.inputs[2] >= 0:
-            offsets = graph.tensors[operator.inputs[2]]
-            _store(model, offsets, _values(model, offsets) + _shift(exact - near, mean, axis))
+        if mean is not None:
+            _add(model, operator, _shift(exact - near, mean, axis, _shares(operator.builtinOptions, source.shape, kernel.shape)), readers)
     return flatbuffer.pack(model)
 
 
-def _shift(lost: np.ndarray, mean: np.ndarray, axis: int) -> np.ndarray:
+def _add(model: schema.ModelT, operator: schema.OperatorT, lost: np.ndarray, readers: Counter[int]) -> None:
+    """Add to a layer's bias. The converter gives one bias of zeros to all layers without a bias; such a layer gets its own."""
+    tensors = model.subgraphs[0].tensors
+    index = operator.inputs[2] if len(operator.inputs) > 2 else -1
+    if index < 0:
+        operator.inputs = [*operator.inputs[:2], flatbuffer.constant(model, lost, _own_bias(model, operator))]
+    elif readers[tensors[index].buffer] == 1:
+        flatbuffer.store(model, tensors[index], flatbuffer.values(model, tensors[index]) + lost)
+    else:
+        operator.inputs[2] = flatbuffer.constant(model, flatbuffer.values(model, tensors[index]) + lost, _own_bias(model, operator))
+
+
+def _own_bias(model: schema.ModelT, operator: schema.OperatorT) -> str:
+    tensors = model.subgraphs[0].tensors
+    return names.unused(f"{tensors[operator.outputs[0]].name.decode()}/bias", {tensor.name.decode() for tensor in tensors})
+
+
+def _shift(lost: np.ndarray, mean: np.ndarray, axis: int, shares: np.ndarray | None) -> np.ndarray:
     if axis == 3:
-        return bias.shift(lost.transpose(3, 0, 1, 2), mean, groups=len(mean))
+        return bias.shift(lost.transpose(3, 0, 1, 2), mean, len(mean), shares)
     if lost.ndim == 2:
         # A dense layer after flattening sees every position of a channel: the channels repeat.
         return bias.shift(lost, np.tile(mean, lost.shape[1] // len(mean)))
-    return bias.shift(lost.transpose(0, 3, 1, 2), mean)
+    return bias.shift(lost.transpose(0, 3, 1, 2), mean, len(mean) // lost.shape[3], shares)
 
 
-def _values(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
-    return np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape(tensor.shape)
-
-
-def _store(model: schema.ModelT, tensor: schema.TensorT, values: np.ndarray) -> None:
-    model.buffers[tensor.buffer].data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+def _shares(options: schema.Conv2DOptionsT | schema.DepthwiseConv2DOptionsT | object, source: np.ndarray, kernel: np.ndarray) -> np.ndarray | None:
+    """Shares of a convolution's taps that lie on its input, [h, w]; None for a dense layer."""
+    if not hasattr(options, "padding"):
+        return None
+    rows = int(source[1]), int(kernel[1]), options.strideH, options.dilationHFactor
+    columns = int(source[2]), int(kernel[2]), options.strideW, options.dilationWFactor
+    if options.padding == schema.Padding.VALID:
+        return np.outer(*(bias.on_map(*axis) for axis in (rows, columns)))
+    return np.outer(*(bias.on_map(*axis, bias.same(*axis)) for axis in (rows, columns)))

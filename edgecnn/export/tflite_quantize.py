@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
 
 from edgecnn.card import INPUT
-from edgecnn.export import flatbuffer
+from edgecnn.export import flatbuffer, tflite_fuse
 from edgecnn.export.ranges import Ranges
 
 _Op = qtyping.TFLOperationName
@@ -72,7 +72,7 @@ def _apply(content: bytes, scheme: qtyping.ModelQuantizationRecipe, limits: Mapp
         # The quantizer opens the float file with every tensor kept, and is warned of the memory.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         result = worker.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    return bytes(result.quantized_model) if limits is None else tflite_fuse.integers(result.quantized_model)
 
 
 def _statistics(low: float, high: float) -> dict[str, np.ndarray]:
