@@ -40,6 +40,13 @@ def freeze(model: keras.Model, batch: int | None) -> Frozen:
     if keras.backend.backend() != "tensorflow":
         backend = keras.backend.backend()
         raise BadSetting(f"Keras runs on {backend}: conversion needs tensorflow; export in a process of its own with KERAS_BACKEND=tensorflow")
+    frozen = _traced(model, batch)
+    memory.release(model.count_params())
+    return frozen
+
+
+def _traced(model: keras.Model, batch: int | None) -> Frozen:
+    """The graph alone: the trace, which refers to itself and to every weight twice, is garbage when this returns."""
     spec = tf.TensorSpec((batch, *model.inputs[0].shape[1:]), tf.float32, name=INPUT)
     values = [(variable, variable.numpy()) for variable in model.variables]
 
@@ -50,11 +57,7 @@ def freeze(model: keras.Model, batch: int | None) -> Frozen:
     traced = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
     graph_def = traced.graph.as_graph_def()
     _open_functions(graph_def)
-    frozen = Frozen(graph_def, traced.inputs[0].name, traced.outputs[0].name)
-    # A trace refers to itself, and to every weight twice.
-    del traced, values
-    memory.release(model.count_params())
-    return frozen
+    return Frozen(graph_def, traced.inputs[0].name, traced.outputs[0].name)
 
 
 def _open_functions(graph_def: tf.compat.v1.GraphDef) -> None:

@@ -13,11 +13,9 @@ import keras
 import onnx
 import onnxslim
 import tensorflow as tf
-from tf2onnx.graph import Graph
 from tf2onnx.optimizer import optimize_graph
 from tf2onnx.tf_loader import tf_optimize
 from tf2onnx.tfonnx import process_tf_graph
-from tf2onnx.utils import make_name
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.errors import BadFile

@@ -16,11 +16,18 @@ from onnx import helper, numpy_helper
 
 _SIXTH = 1 / 6
 
+# The least number above zero that float16 holds too.
+_NEARLY_ZERO = 2.0**-24
+
+# Operators that give nothing negative, and those that do not from nothing negative.
+_NOT_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax")
+_KEEPS_SIGN = ("MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Add", "Pad", "Transpose", "Reshape", "Squeeze")
+
 
 def fuse(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The model, changed in place: `HardSigmoid`, `HardSwish`, `Gemm` and depthwise `Conv` where their parts stood."""
     graph = _Graph(onnx.shape_inference.infer_shapes(proto).graph, proto.graph)
-    for rule in (_hard_sigmoid, _hard_swish, _dense, _norm):
+    for rule in (_hard_sigmoid, _hard_swish, _dense, _norm, _zeros_before_pool):
         for node in list(proto.graph.node):
             rule(graph, node)
     graph.sweep()
@@ -52,6 +59,19 @@ class _Graph:
         """The node of that kind which makes an edge that nobody else reads."""
         node = self.maker.get(edge)
         return node if node is not None and node.op_type == kind and self.reads[edge] == 1 else None
+
+    def readers(self, edge: str) -> list[onnx.NodeProto]:
+        """The nodes that read an edge."""
+        return [node for node in self.graph.node if edge in node.input]
+
+    def is_positive(self, edge: str) -> bool:
+        """Whether an edge cannot be negative, as far as its makers tell."""
+        node = self.maker.get(edge)
+        if node is None:
+            return False
+        if node.op_type == "Clip":
+            return self.is_scalar(node.input[1], 0)
+        return node.op_type in _NOT_NEGATIVE or (node.op_type in _KEEPS_SIGN and all(map(self.is_positive, node.input[: None if node.op_type in ("Concat", "Add") else 1])))
 
     def split(self, node: onnx.NodeProto) -> tuple[str, np.ndarray] | None:
         """The edge and the constant that a node with two inputs puts together, in whichever order it has them."""
@@ -133,6 +153,18 @@ def _norm(graph: _Graph, node: onnx.NodeProto) -> None:
         graph.replace(node, "Conv", [edge], {"weights": factors.reshape(-1, 1, 1, 1), "bias": offsets.reshape(-1)}, kernel_shape=[1, 1], group=factors.size)
 
 
+def _zeros_before_pool(graph: _Graph, node: onnx.NodeProto) -> None:
+    """A frame of zeros before pooling by maximum: zeros that ONNX Runtime takes for zeros.
+
+    It moves a frame of exact zeros into the pooling (PadFusion, https://github.com/microsoft/onnxruntime/pull/18136), where what lies outside of the map
+    counts as minus infinity: another result wherever all of a window is negative, 1.6 % of the logits' spread in ResNet50V2.
+    """
+    if node.op_type != "Pad" or not any(reader.op_type == "MaxPool" for reader in graph.readers(node.output[0])) or graph.is_positive(node.input[0]):
+        return
+    if len(node.input) < 3 or not node.input[2] or graph.is_scalar(node.input[2], 0):
+        graph.replace(node, "Pad", list(node.input[:2]), {"value": np.float32(_NEARLY_ZERO)})
+
+
 def _is_per_channel(values: np.ndarray) -> bool:
     return values.size > 1 and values.ndim >= 3 and values.size == values.shape[-3]
 
@@ -141,5 +173,4 @@ def _followed_by_add(graph: _Graph, node: onnx.NodeProto) -> bool:
     """Whether a product's offsets come with the next node, which will take both."""
     if node.op_type != "Mul" or graph.reads[node.output[0]] != 1:
         return False
-    reader = next((other for other in graph.graph.node if node.output[0] in other.input), None)
-    return reader is not None and reader.op_type == "Add" and (parts := graph.split(reader)) is not None and _is_per_channel(parts[1])
+    return any(reader.op_type == "Add" and (parts := graph.split(reader)) is not None and _is_per_channel(parts[1]) for reader in graph.readers(node.output[0]))

@@ -17,23 +17,8 @@ from edgecnn.export.ranges import Ranges
 
 # Those that only move or pick values (pooling by maximum, padding, reshaping) take over their input's scale.
 _INTEGER_OPERATORS = [
-    *(
-        "Conv",
-        "Gemm",
-        "MatMul",
-        "Add",
-        "Mul",
-        "Concat",
-        "GlobalAveragePool",
-        "ReduceMean",
-        "AveragePool",
-        "MaxPool",
-        "Pad",
-        "Reshape",
-        "Squeeze",
-        "Flatten",
-        "Transpose",
-    ),
+    *("Conv", "Gemm", "MatMul", "Add", "Mul", "Concat", "GlobalAveragePool", "ReduceMean", "AveragePool"),
+    *("MaxPool", "Pad", "Reshape", "Squeeze", "Flatten", "Transpose"),
     *("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish"),
 ]
 
