@@ -13,9 +13,11 @@ import keras
 import onnx
 import onnxslim
 import tensorflow as tf
+from tf2onnx.graph import Graph
 from tf2onnx.optimizer import optimize_graph
 from tf2onnx.tf_loader import tf_optimize
 from tf2onnx.tfonnx import process_tf_graph
+from tf2onnx.utils import make_name
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.errors import BadFile
@@ -57,10 +59,24 @@ def _translate(frozen: graph.Frozen, name: str) -> onnx.ModelProto:
     with tf.Graph().as_default() as tf_graph:
         tf.import_graph_def(graph_def, name="")
         translated = process_tf_graph(tf_graph, opset=OPSET, input_names=ends[0], output_names=ends[1])
+    _give_scalars_a_dimension(translated)
     translated.update_proto = lambda: None
     optimized = optimize_graph(translated, catch_errors=False)
     del translated.update_proto
     return optimized.make_model(name)
+
+
+def _give_scalars_a_dimension(translated: Graph) -> None:
+    """tf2onnx asks whether what is added after a convolution without a bias could be its bias, and fails where that is a number without a dimension.
+
+    Such as the 3 of a hard sigmoid; biases of zeros, which a fresh network has, are gone by then.
+    """
+    for node in list(translated.get_nodes()):
+        if node.type == "Add" and node.inputs[1].is_const():
+            value = node.inputs[1].get_tensor_value(as_list=False)
+            if value.ndim == 0:
+                constant = translated.make_const(make_name(node.name), value.reshape(1))
+                translated.replace_input(node, node.input[1], constant.output[0], 1)
 
 
 def finished(proto: onnx.ModelProto, entries: Mapping[str, str]) -> bytes:

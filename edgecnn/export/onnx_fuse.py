@@ -70,8 +70,9 @@ class _Graph:
         if node is None:
             return False
         if node.op_type == "Clip":
-            return self.is_scalar(node.input[1], 0)
-        return node.op_type in _NOT_NEGATIVE or (node.op_type in _KEEPS_SIGN and all(map(self.is_positive, node.input[: None if node.op_type in ("Concat", "Add") else 1])))
+            return len(node.input) > 1 and self.is_scalar(node.input[1], 0)
+        data = node.input if node.op_type in ("Add", "Concat") else node.input[:1]
+        return node.op_type in _NOT_NEGATIVE or (node.op_type in _KEEPS_SIGN and all(map(self.is_positive, data)))
 
     def split(self, node: onnx.NodeProto) -> tuple[str, np.ndarray] | None:
         """The edge and the constant that a node with two inputs puts together, in whichever order it has them."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
+from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor
 
 from edgecnn.card import INPUT
 from edgecnn.export import flatbuffer, tflite_fuse
@@ -17,6 +21,9 @@ _NO_QUANTIZE = quantizer.AlgorithmName.NO_QUANTIZE
 
 # Symmetric 16 bit: 32767 steps up to this value make a step of exactly 1/32768, a multiple of which every byte of (pixel - 128) / 128 is.
 _INT16_ONE = 32767 / 32768
+
+# Bytes of float weights that ai-edge-quantizer rounds at once. What is larger it takes apart in a way that fails for convolutions.
+_AT_ONCE = 32 * 1024 * 1024
 
 
 def float16(content: bytes, ranges: Ranges | None, io: str) -> bytes:
@@ -68,11 +75,43 @@ def _with_float_ends(base: qtyping.ModelQuantizationRecipe) -> qtyping.ModelQuan
 def _apply(content: bytes, scheme: qtyping.ModelQuantizationRecipe, limits: Mapping[str, tuple[float, float]] | None) -> bytes:
     worker = quantizer.Quantizer(bytearray(content), scheme)
     statistics = None if limits is None else {name: _statistics(*ends) for name, ends in limits.items()}
-    with warnings.catch_warnings():
+    # It draws a progress bar for large networks, whatever it is told.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), _large_weights():
         # The quantizer opens the float file with every tensor kept, and is warned of the memory.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         result = worker.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model) if limits is None else tflite_fuse.integers(result.quantized_model)
+
+
+@contextlib.contextmanager
+def _large_weights() -> Iterator[None]:
+    """Have the quantizer round large weights a few output channels at a time.
+
+    Its own way of doing that (version 0.10) gives a convolution's scales [outputs, 1, 1, 1] to weights that it has made two-dimensional: an error for every
+    convolution of more than 8.4 million weights, such as one of SENet-154.
+    """
+    original = uniform_quantize_tensor.uniform_quantize
+
+    def in_parts(data: np.ndarray, params: qtyping.UniformQuantParams, is_blockwise_quant: bool = False) -> np.ndarray:
+        if data.ndim < 2 or data.nbytes <= _AT_ONCE or is_blockwise_quant:
+            return original(data, params, is_blockwise_quant)
+        params = uniform_quantize_tensor.fix_quantization_params_rank(data, params)
+        count = min(len(data), -(-data.nbytes // _AT_ONCE))
+        parts = np.array_split(np.arange(len(data)), count)
+        return np.concatenate([original(data[part[0] : part[-1] + 1], _of_channels(params, part)) for part in parts])
+
+    uniform_quantize_tensor.uniform_quantize = in_parts
+    try:
+        yield
+    finally:
+        uniform_quantize_tensor.uniform_quantize = original
+
+
+def _of_channels(params: qtyping.UniformQuantParams, part: np.ndarray) -> qtyping.UniformQuantParams:
+    """The scales of some output channels, where each has its own."""
+    if len(params.scale) == 1:
+        return params
+    return dataclasses.replace(params, scale=params.scale[part], zero_point=params.zero_point[part])
 
 
 def _statistics(low: float, high: float) -> dict[str, np.ndarray]:
