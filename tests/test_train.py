@@ -16,6 +16,7 @@ import pytest
 
 from edgecnn import arch, card, data, files
 from edgecnn.card import Preprocessing
+from edgecnn.catalog import CATALOG
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import BadData, BadFile, BadSetting, CheckFailed
 from edgecnn.progress import Progress
@@ -85,7 +86,7 @@ def test_writes_model_card_and_curves_and_nothing_else(trained, digits):
     assert sorted(path.name for path in out.iterdir()) == ["lenet.json", "lenet.keras", "lenet.png"]
     assert card.read(out / "lenet.keras") == written
     assert written.weights_sha256 == files.sha256(out / "lenet.keras")
-    assert (written.architecture, dict(written.arguments), written.labels) == ("lenet", DROPOUT, digits.classes)
+    assert (written.architecture, dict(written.arguments), written.labels) == ("lenet", {**CATALOG["lenet"].arguments, **DROPOUT}, digits.classes)
     assert written.data == digits.ref()
     assert written.recipe["augment"]["rotation"] == 10
     assert written.preprocessing == Preprocessing(32, 32, "grey", (128,), (128,))
