@@ -96,7 +96,7 @@ class ONNX:
         return _extremes(self._tensors(content), pictures, preprocessing, progress)
 
     def _tensors(self, content: Any) -> Callable[[], Tensors]:
-        return partial(_room("observe").onnx_tensors, content.SerializeToString())
+        return partial(_room("observe").onnx_tensors, *_room("observe").onnx_with_all_outputs(content))
 
     def snap(self, content: Any, means: Means) -> Any:
         return _room("onnx_layers").snap(content, means)

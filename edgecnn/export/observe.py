@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -14,6 +14,9 @@ from edgecnn.card import INPUT, Preprocessing
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.pool import usable_cores
 from edgecnn.runtime.preprocess import prepare
+
+if TYPE_CHECKING:
+    import onnx
 
 # Values kept of one tensor over all pictures: enough for its rare large values, and 0.8 MB.
 SAMPLE = 200_000
@@ -127,19 +130,25 @@ def tflite_tensors(content: bytes) -> Tensors:
     return run
 
 
-def onnx_tensors(content: bytes) -> Tensors:
-    """Open a float .onnx with every tensor as an output."""
+def onnx_with_all_outputs(proto: onnx.ModelProto) -> tuple[bytes, list[str]]:
+    """A float .onnx in which every activation is an output too, and their names."""
     import onnx
+
+    described = onnx.shape_inference.infer_shapes(proto)
+    known = {value.name: value for value in described.graph.value_info if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
+    written = [name for node in described.graph.node for name in node.output if name in known]
+    names = [*written, *(value.name for value in described.graph.output)]
+    described.graph.output.extend(known[name] for name in written)
+    return described.SerializeToString(), names
+
+
+def onnx_tensors(content: bytes, names: list[str]) -> Tensors:
+    """Open what `onnx_with_all_outputs` gives."""
     import onnxruntime
 
-    proto = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
-    known = {value.name: value for value in proto.graph.value_info if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
-    written = [name for node in proto.graph.node for name in node.output if name in known]
-    names = [*written, *(value.name for value in proto.graph.output)]
-    proto.graph.output.extend(known[name] for name in written)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         return zip(names, session.run(names, {INPUT: image}), strict=True)
