@@ -145,7 +145,8 @@ def _table(found: dict[str, dict]) -> str:
     worst = max(found[name]["difference"] for name in found)
     about = (
         f"{len(rows)} of {len(CATALOG)} architectures at the size of their paper, with made-up weights: bytes of the files, and the median time of one\n"
-        f"picture on one thread, timed while the machine had other work, too: compare within a row. Float files differ from the Keras model by {worst:.1g} of the spread of its log-probabilities at most.\n"
+        f"picture on one thread, timed while the machine had other work, too: compare within a row.\n"
+        f"Float files differ from the Keras model by {worst:.1g} of the spread of its log-probabilities at most.\n"
     )
     return f"{about}\n{markdown.table(head, rows)}"
 
