@@ -2,7 +2,7 @@
 
 Nagel et al., 2019, Data-free quantization through weight equalization and bias correction, section 4.2, https://arxiv.org/abs/1906.04721: the shift is
 (rounded - exact weights) x mean input. Here the mean input is measured on calibration pictures. On MobileNet 0.25 it decides: agreement of int8 with
-float goes from 43 to 64 % in the setting of tools/compare_with_guide.py.
+float goes from 43 to 65 % in the setting of tools/compare_with_guide.py.
 
 Near the borders of a map the taps of a kernel look at padding, which is zero: on a map of one pixel, eight of nine always do. Each tap counts by the share
 of outputs for which it lies on the map.
