@@ -10,8 +10,10 @@ from helpers import edgecnn, refused
 from edgecnn import card as cards
 from edgecnn.arch import build, heads
 from edgecnn.card import Preprocessing
+from edgecnn.data import Dataset, Split
 from edgecnn.errors import BadSetting
 from edgecnn.runtime import keras_model
+from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Augment, Train
 from edgecnn.train import fit
 
@@ -31,7 +33,9 @@ def examples(count=8):
 
 def trained(net, auxiliary=""):
     settings = Train(epochs=1, warmup=0, augment=Augment(), label_smoothing=0.0)
-    return fit.compiled(net, PIXELS, settings, steps=4, auxiliary=auxiliary)
+    pictures, labels = examples()
+    split = Split(pictures, labels.argmax(axis=1), ("",) * len(pictures))
+    return fit.compiled(fit.Task(net, Dataset("made", ("a", "b", "c"), {"train": split}, ""), PIXELS, settings, auxiliary=auxiliary))
 
 
 def test_each_head_gives_logits_of_all_classes():
@@ -44,19 +48,21 @@ def test_training_loss_counts_the_heads_and_validation_does_not():
     net = small()
     plain, helped = trained(net), trained(net, LAYERS)
     pictures, labels = examples()
-    main, *others = [keras.ops.convert_to_tensor(x) for x in helped.predict(pictures, verbose=0)]
+    main, *others = [keras.ops.convert_to_tensor(x) for x in helped.predict(prepare(pictures, PIXELS), verbose=0)]
     cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
     in_training = float(helped.compute_loss(y=labels, y_pred=[main, *others], training=True))
     expected = float(cross_entropy(labels, main) + heads.WEIGHT * sum(cross_entropy(labels, other) for other in others))
     assert in_training == pytest.approx(expected, rel=1e-5)
-    judged = helped.evaluate(pictures, labels, verbose=0, return_dict=True)
-    assert judged == pytest.approx(plain.evaluate(pictures, labels, verbose=0, return_dict=True), rel=1e-5)
+    given = {"pictures": pictures}, labels
+    judged = helped.test_on_batch(*given, return_dict=True)
+    assert judged == pytest.approx(plain.test_on_batch(*given, return_dict=True), rel=1e-5)
 
 
 def test_a_step_teaches_the_heads_too():
     model = trained(small(), LAYERS)
     before = [np.array(v) for v in model.trainable_variables]
-    model.train_on_batch(*examples())
+    pictures, labels = examples()
+    model.train_on_batch({"pictures": pictures}, labels)
     still = [v.path for v, old in zip(model.trainable_variables, before, strict=True) if np.array_equal(np.array(v), old)]
     assert len([v for v in model.trainable_variables if "auxiliary_2" in v.path]) == 6
     assert not still

@@ -12,7 +12,7 @@ from published import PUBLISHED
 from edgecnn.arch import sketch
 from edgecnn.catalog import CATALOG, MODULES
 from edgecnn.errors import BadSetting
-from edgecnn.train import grouped
+from edgecnn.train import processor
 
 ROWS = (*CATALOG, *MODULES)
 
@@ -46,8 +46,8 @@ def test_answers_are_probabilities_of_the_classes(name):
 def test_one_training_step_changes_every_trainable_weight(name):
     model = miniature(name)
     body = keras.Model(model.input, model.get_layer("logits").output) if name in CATALOG else model
-    if grouped.has_groups(body):
-        body = grouped.for_processor(body)  # as `edgecnn train` does where there is no GPU
+    if processor.wanted(body):
+        body = processor.for_processor(body)  # as `edgecnn train` does where there is no GPU
     rng = np.random.default_rng(0)
     examples = rng.normal(size=(4, *model.input.shape[1:])).astype("float32")
     with tf.GradientTape() as tape:

@@ -13,56 +13,24 @@ from types import MappingProxyType
 import keras
 import numpy as np
 import pytest
+from training import DROPOUT, QUICK, Heard, assert_same_weights, few_digits, some, weights_of
 
 from edgecnn import arch, card, data, files
 from edgecnn.card import Preprocessing
 from edgecnn.catalog import CATALOG
-from edgecnn.data import Dataset, Split
+from edgecnn.data import Dataset
 from edgecnn.errors import BadData, BadFile, BadSetting, CheckFailed
 from edgecnn.progress import Progress
 from edgecnn.runtime import open_model
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Augment, Train
-from edgecnn.train import augment, batches, curves, fit, optimizer, preprocessing_for, train
+from edgecnn.train import curves, fit, preprocessing_for, train
 from edgecnn.train.checkpoint import Checkpoint, State
-
-# Every source of chance is on: order, dropout, augmentation.
-QUICK = Train(epochs=3, warmup=1, learning_rate=2e-3, augment=Augment(rotation=10, shift=0.05, zoom=0.1, brightness=0.1, contrast=0.1))
-DROPOUT = {"dropout": 0.2}
-
-
-class Heard(Progress):
-    """Remembers what was said, and can stop the work at a step."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.said: list[str] = []
-        self.stop_at, self.done = stop_at, 0
-
-    def step(self, text):
-        self.said.append(text)
-
-    @contextlib.contextmanager
-    def track(self, text, total):
-        def advance(units, note=""):
-            self.done += units
-            if self.stop_at is not None and self.done >= self.stop_at:
-                raise KeyboardInterrupt
-
-        yield advance
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    """320 digits to train on, 100 each for val and test."""
-    whole = data.load("digits", preprocessing_for("lenet"))
-    counts = {"train": 320, "val": 100, "test": 100}
-    return replace(whole, splits={name: some(whole.splits[name], count) for name, count in counts.items()}, digest="some of " + whole.digest)
-
-
-def some(split: Split, count: int) -> Split:
-    """Some of the pictures, of all classes."""
-    chosen = np.random.default_rng(0).permutation(len(split))[:count]
-    return Split(np.asarray(split.pictures)[chosen], split.labels[chosen], tuple(split.names[i] for i in chosen))
+    return few_digits()
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +40,9 @@ def trained(digits, tmp_path_factory):
     return out, train("lenet", digits, settings=QUICK, arguments=DROPOUT, out=out)
 
 
-def weights_of(folder, name="lenet"):
-    return keras.saving.load_model(folder / f"{name}.keras", compile=False).get_weights()
-
-
-def assert_same_weights(one, other):
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_writes_model_card_and_curves_and_nothing_else(trained, digits):
+def test_writes_model_card_curves_and_log_and_nothing_else(trained, digits):
     out, written = trained
-    assert sorted(path.name for path in out.iterdir()) == ["lenet.json", "lenet.keras", "lenet.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["lenet.csv", "lenet.json", "lenet.keras", "lenet.png"]
     assert card.read(out / "lenet.keras") == written
     assert written.weights_sha256 == files.sha256(out / "lenet.keras")
     assert (written.architecture, dict(written.arguments), written.labels) == ("lenet", {**CATALOG["lenet"].arguments, **DROPOUT}, digits.classes)
@@ -184,7 +143,8 @@ def test_a_damaged_checkpoint_is_no_checkpoint(tmp_path):
 def test_best_weights_are_those_of_the_best_val_accuracy(digits, tmp_path):
     keras.utils.set_random_seed(0)
     net = arch.build("lenet", image_size=32)
-    state = fit.fit(net, digits, preprocessing_for("lenet"), replace(QUICK, epochs=4), Checkpoint(tmp_path / "lenet.keras", ""), Progress())
+    task = fit.Task(net, digits, preprocessing_for("lenet"), replace(QUICK, epochs=4))
+    state = fit.fit(task, Checkpoint(tmp_path / "lenet.keras", ""), Progress())
     assert len(state.history) == 4
     assert state.best_epoch == max(range(4), key=lambda i: (state.history[i]["val_accuracy"], -state.history[i]["val_loss"]))
     net.set_weights(state.best)
@@ -212,7 +172,7 @@ class Counted:
         self.pictures, self.shape, self.reads = pictures, pictures.shape, 0
 
     def __getitem__(self, chosen):
-        self.reads += len(chosen)
+        self.reads += len(self.pictures[chosen])
         return self.pictures[chosen]
 
 
@@ -232,7 +192,15 @@ def test_a_loss_that_is_no_number_stops_in_one_line_and_writes_no_model(digits, 
     with pytest.raises(CheckFailed, match=r"loss is (nan|inf) at step \d+ \(epoch \d\); lower the learning rate") as caught:
         train("lenet", digits, weights=tmp_path / "wild.keras", settings=QUICK, out=tmp_path)
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "lenet.keras").exists()
+    assert not list(tmp_path.glob("lenet*"))
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_weights(digits, tmp_path):
+    wild = replace(QUICK, optimizer="sgd", epochs=30, warmup=29, learning_rate=10.0)  # which rises until it fails
+    with pytest.raises(CheckFailed, match=r"; the weights of epoch (\d+) \(val [\d.]+ %\) are in .*lenet-last-good.keras$"):
+        train("lenet", digits, settings=wild, out=tmp_path)
+    assert all(np.isfinite(array).all() for array in weights_of(tmp_path, "lenet-last-good"))
+    train("lenet", digits, settings=replace(QUICK, epochs=0), weights=tmp_path / "lenet-last-good.keras", out=tmp_path)
 
 
 def test_weights_that_are_no_numbers_stop_a_training_whose_loss_hides_them():
@@ -276,115 +244,6 @@ def test_an_empty_split_is_refused(digits, tmp_path):
     empty = replace(digits, splits={**digits.splits, "val": some(digits.splits["val"], 0)})
     with pytest.raises(BadData, match="no pictures in val"):
         train("lenet", empty, out=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "preprocessing",
-    [Preprocessing(8, 9), Preprocessing(8, 9, "bgr", (104, 117, 123), (1, 1, 1)), Preprocessing(8, 9, "grey", (10,), (50,))],
-    ids=lambda p: p.order,
-)
-def test_input_of_the_training_graph_is_that_of_the_runners(preprocessing):
-    pictures = np.random.default_rng(0).integers(0, 256, (64, 8, 9, 3), "uint8")
-    ours = augment.ToInput(preprocessing)(keras.ops.cast(pictures, "float32"))
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours), prepare(pictures, preprocessing), atol=1e-6)
-
-
-def changed(pictures, training=True, **settings):
-    layer = augment.RandomChange(Augment(**settings), seed=0)
-    return keras.ops.convert_to_numpy(layer(keras.ops.convert_to_tensor(pictures.astype("float32")), training=training))
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return np.random.default_rng(0).integers(0, 256, (64, 12, 10, 3)).astype("float32")
-
-
-def test_nothing_is_changed_outside_training(noise):
-    np.testing.assert_array_equal(changed(noise, training=False, rotation=30, brightness=0.5, flip=True), noise)
-
-
-def test_flip_mirrors_about_half_of_the_pictures_and_leaves_the_others(noise):
-    found = changed(noise, flip=True)
-    same = np.isclose(found, noise, atol=1e-2).all(axis=(1, 2, 3))
-    mirrored = np.isclose(found, noise[:, :, ::-1], atol=1e-2).all(axis=(1, 2, 3))
-    assert (same ^ mirrored).all()
-    assert 16 < mirrored.sum() < 48
-
-
-def test_brightness_adds_up_to_its_share_of_the_full_range():
-    found = changed(np.full((200, 4, 4, 3), 128.0), brightness=0.2) - 128
-    assert np.ptp(found, axis=(1, 2, 3)).max() == 0
-    assert -51.01 <= found.min() < -45
-    assert 45 < found.max() <= 51.01
-
-
-def test_contrast_spreads_around_the_mean_and_pixels_stay_bytes(noise):
-    calm = 128 + (noise - 128) / 4
-    ratio = changed(calm, contrast=0.3).std(axis=(1, 2, 3)) / calm.std(axis=(1, 2, 3))
-    assert 0.7 <= ratio.min() < 0.8
-    assert 1.2 < ratio.max() <= 1.3
-    wild = changed(noise, contrast=0.9, brightness=0.9)
-    assert (wild.min(), wild.max()) == (0, 255)
-
-
-def test_shift_zoom_and_rotation_move_a_dot_by_what_was_asked():
-    size, dot = 41, np.zeros((300, 41, 41, 3))
-    dot[:, 20, 30] = 255  # ten pixels right of the centre
-    y, x = np.mgrid[:size, :size] - 20
-
-    def places(**settings):
-        found = changed(dot, **settings)[..., 0]
-        total = found.sum(axis=(1, 2))
-        return (found * x).sum(axis=(1, 2)) / total, (found * y).sum(axis=(1, 2)) / total
-
-    right, down = places(rotation=90)
-    np.testing.assert_allclose(np.hypot(right, down), 10, atol=0.3)
-    assert np.degrees(np.arctan2(down, right)).max() > 80
-    assert np.degrees(np.arctan2(down, right)).min() < -80
-    right, down = places(shift=0.1)
-    assert np.abs(right - 10).max() <= 4.2
-    assert np.abs(down).max() <= 4.2
-    assert np.abs(down).max() > 3.8
-    right, down = places(zoom=0.25)
-    assert 7.7 < right.min() < 8.5
-    assert 12.5 < right.max() < 13.6
-    assert np.abs(down).max() < 0.1
-
-
-def test_schedule_rises_to_the_rate_and_falls_to_nothing():
-    rate = optimizer.schedule(Train(epochs=10, warmup=2, learning_rate=0.1), steps=50)
-    values = np.array([float(rate(step)) for step in range(501)])
-    assert 0 < values[0] < 0.002
-    assert values.argmax() == 100
-    assert values.max() == pytest.approx(0.1, rel=1e-5)
-    assert values[300] == pytest.approx(0.05, rel=1e-4)
-    assert values[500] == pytest.approx(0, abs=1e-9)
-    assert (np.diff(values[:100]) > 0).all()
-    assert (np.diff(values[101:]) < 0).all()
-
-
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_weight_decay_shrinks_kernels_and_leaves_biases_and_batch_norms(name):
-    net = arch.build("mobilenet", image_size=32, classes=3, width=0.25, bias=True)
-    net.set_weights([np.ones_like(w) for w in net.get_weights()])
-    made = optimizer.build(Train(optimizer=name, weight_decay=0.1, warmup=0, learning_rate=0.5), steps=10)
-    made.apply([keras.ops.zeros_like(w) for w in net.trainable_variables], net.trainable_variables)
-    for weight in net.trainable_variables:
-        assert float(keras.ops.min(weight)) == pytest.approx(0.95 if "kernel" in weight.path else 1), weight.path
-
-
-def test_order_is_decided_by_seed_and_epoch_and_batches_are_whole(digits):
-    def order(seed, epoch):
-        return batches.shuffled(digits.splits["train"], 10, 48, seed=seed, epoch=epoch).order
-
-    np.testing.assert_array_equal(order(0, 1), order(0, 1))
-    assert not np.array_equal(order(0, 1), order(0, 2))
-    assert not np.array_equal(order(0, 1), order(1, 1))
-    assert len(order(0, 0)) == 6 * 48
-    assert len(set(order(0, 0))) == 6 * 48
-    pictures, labels = batches.in_order(digits.splits["val"], 10, 48)[2]
-    assert (pictures.shape, labels.shape) == ((4, 32, 32, 3), (4, 10))
-    np.testing.assert_array_equal(labels.argmax(axis=1), digits.splits["val"].labels[96:])
 
 
 def test_curves_show_every_epoch_of_train_and_val():

@@ -1,7 +1,7 @@
 """Grouped convolutions as one native operator against one convolution a group between slices and a concatenation; a part of tools/benchmark.py.
 
 The network is ResNeXt-50 32x4d. Its sliced twin has the same weights, cut up, and is the same function; that is checked first. `edgecnn train` computes
-native groups by dense convolutions where there is no GPU (edgecnn/train/grouped.py): XLA's gradients of grouped ones are slow on a processor.
+native groups by dense convolutions where there is no GPU (edgecnn/train/processor.py): XLA's gradients of grouped ones are slow on a processor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgecnn.export.check import generated
 from edgecnn.runtime import file_info, onnx_file, tflite_file
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Export
-from edgecnn.train import grouped, optimizer
+from edgecnn.train import optimizer, processor
 
 NETWORK, CLASSES, SIZE, BATCH = "resnext50_32x4d", 10, 64, 16
 DESCRIBE = {".tflite": tflite_file.describe, ".onnx": onnx_file.describe}
@@ -60,7 +60,7 @@ def measure(folder: Path, pictures: Path, rounds: int) -> None:
     enliven(native, prepare(generated(preprocessing, 16), preprocessing))
     ways = {"native groups": native, "sliced": sliced(native)}
     _check(*ways.values())
-    trained = {"edgecnn train": native if optimizer.accelerated() else grouped.for_processor(native), "sliced": ways["sliced"], "native groups": native}
+    trained = {"edgecnn train": native if optimizer.accelerated() else processor.for_processor(native), "sliced": ways["sliced"], "native groups": native}
     for name, seconds in _steps(trained, rounds).items():
         print(f"  {name:<16} {1000 * seconds[0]:9.1f} ms a training step of {BATCH} pictures of {SIZE}x{SIZE}   {seconds[1]:5.2f}x")
     found = {name: _files(model, folder / name.split()[0], pictures) for name, model in ways.items()}

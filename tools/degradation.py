@@ -26,7 +26,7 @@ from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
 from edgecnn.data import Dataset
 from edgecnn.runtime.startup import load_keras
-from edgecnn.settings import Augment, Train
+from edgecnn.settings import Train
 from edgecnn.statistics import wilson
 
 NETS = ("plain20", "plain56", "resnet20", "resnet56")
@@ -82,18 +82,19 @@ def _trained(net: str, seed: int, pictures: Dataset, preprocessing: Preprocessin
     """Training error after each epoch as the net saw its pictures, and at the end as it answers, counted in pictures."""
     import keras
 
-    from edgecnn.train import augment, fit, run
+    from edgecnn.train import fit, initial, run
     from edgecnn.train.checkpoint import Checkpoint, digest
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = arch.build(net, classes=len(pictures.classes), image_size=preprocessing.height)
+    initial.draw(model, seed)
     settings = replace(settings, seed=seed)
     checkpoint = Checkpoint(out / f"{net}-{seed}.keras", digest({"net": net, "data": pictures.digest, **asdict(settings)}))
-    state = fit.fit(model, pictures, preprocessing, settings, checkpoint, progress())
+    state = fit.fit(fit.Task(model, pictures, preprocessing, settings), checkpoint, progress())
     # `model` holds the weights of the last epoch, not those that were best on val: the question is what was learnt.
-    judge = augment.from_pixels(model, [model.output], preprocessing, Augment(), 0)
-    right = {name: run.correct(judge, split, len(pictures.classes), settings.batch_size) for name, split in pictures.splits.items()}
+    count = run.evaluator(model, pictures, preprocessing, settings.batch_size)
+    right = {name: count(split) for name, split in pictures.splits.items()}
     checkpoint.remove()
     return {
         "errors": [round(1 - epoch["accuracy"], 5) for epoch in state.history],

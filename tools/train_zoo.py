@@ -1,6 +1,7 @@
 """Train the models that the project ships, each from its recipe in tools/recipes.
 
-    python tools/train_zoo.py                      every recipe that has no finished model yet
+    python tools/train_zoo.py                      every recipe that a processor is quick enough for and that has no finished model yet
+    python tools/train_zoo.py --all                every recipe: a night on one accelerator
     python tools/train_zoo.py mobilenet-digits     this one
     python tools/train_zoo.py --list               the recipes, their time and the accuracy to expect
 
@@ -13,113 +14,87 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgecnn import card as cards
-from edgecnn import data, export, files, zoo
+from edgecnn import data, export, zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
-from edgecnn.errors import BadFile, unknown
-from edgecnn.settings import Augment, Train
+from edgecnn.errors import BadFile, EdgeCNNError, unknown
 from edgecnn.train import preprocessing_for, train
+from edgecnn.train import recipe as recipes
+from edgecnn.train.recipe import Recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """One file of tools/recipes: what to train, how, and what to expect of it.
-
-    Attributes:
-        command, time, accuracy: how it was run, how long that took and what came out, as text.
-        folder, name: where the model goes, below the folder of all models.
-        data: name of the data set.
-        image_size: height and width of the input in pixels.
-        model: {"architecture": catalog row, "arguments": {...}}.
-        train: fields of `Train`, with those of `Augment` in "augment".
-    """
-
-    command: str
-    time: str
-    accuracy: str
-    folder: str
-    name: str
-    data: str
-    image_size: int
-    model: dict
-    train: dict
-
-    @property
-    def settings(self) -> Train:
-        """The settings that [train] says."""
-        return Train(**{**self.train, "augment": Augment(**self.train.get("augment", {}))})
-
-    def path(self, out: Path) -> Path:
-        """The model file below `out`."""
-        return out / self.folder / f"{self.name}.keras"
-
-    def done(self, out: Path) -> bool:
-        """Whether this very recipe has made the model that lies there."""
-        path = self.path(out)
-        card = cards.read(path) if path.exists() else None
-        return card is not None and card.weights_sha256 == files.sha256(path) and card.recipe == asdict(self.settings)
-
-
-def recipes() -> dict[str, Recipe]:
-    """All recipes, by the name of their file."""
-    if sys.version_info < (3, 11):
-        raise BadFile(f"this tool reads TOML and runs on Python 3.11 or newer; this is {sys.version.split()[0]}")
-    import tomllib
-
-    return {path.stem: Recipe(**tomllib.loads(path.read_text())) for path in sorted(RECIPES.glob("*.toml"))}
-
-
 def make(name: str, recipe: Recipe, out: Path, *, fresh: bool, ranges: bool) -> None:
-    """Train one recipe and write down its ranges."""
+    """Train one recipe, and write down its ranges where its model goes with the project."""
     said = progress()
     said.step(f"{name} -> {recipe.path(out)}")
     began = time.monotonic()
-    architecture = recipe.model["architecture"]
-    preprocessing = preprocessing_for(architecture, image_size=recipe.image_size)
+    weights = recipe.start()
+    preprocessing = preprocessing_for(recipe.architecture, image_size=recipe.image_size, weights=weights)
     pictures = data.load(recipe.data, preprocessing, progress=said)
     train(
-        architecture,
+        recipe.architecture,
         pictures,
         preprocessing=preprocessing,
         settings=recipe.settings,
-        arguments=recipe.model.get("arguments", {}),
+        arguments=recipe.arguments,
+        weights=weights,
+        teacher=out / f"{recipe.teacher}.keras" if recipe.teacher else None,
         out=recipe.path(out).parent,
         name=recipe.name,
         progress=said,
         fresh=fresh,
     )
-    if ranges:
+    if ranges and recipe.ship:
         export.record_ranges(recipe.path(out), pictures, progress=said)
     said.step(f"{name}: done in {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def wanted(given: argparse.Namespace, known: dict[str, Recipe]) -> list[str]:
+    """Names of the recipes to train: those that were named, else all that this machine is quick enough for.
+
+    Raises:
+        UnknownName: no such recipe.
+    """
+    for name in given.names:
+        if name not in known:
+            raise unknown("recipe", name, known)
+    return given.names or [name for name, recipe in known.items() if not recipe.needs or given.all]
 
 
 def main() -> int:
     """Parse, train, say what comes next."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="recipes to train; all when left out")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="recipes to train (default: those that need no accelerator)")
+    parser.add_argument("--all", action="store_true", help="also those that need an accelerator")
     parser.add_argument("--list", action="store_true", help="list the recipes and stop")
     parser.add_argument("--out", type=Path, default=zoo.FOLDER, metavar="FOLDER", help="folder of all models (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="train again what is finished, and start over what was cut off")
     parser.add_argument("--no-ranges", action="store_true", help="leave the activation ranges out of the cards")
-    wanted = parser.parse_args()
-    known = recipes()
-    if wanted.list:
+    given = parser.parse_args()
+    known = recipes.read_all(RECIPES)
+    if given.list:
         for name, recipe in known.items():
-            print(f"{name:<24} {recipe.time:<28} {recipe.accuracy}")
+            print(f"{name:<28} {recipe.time:<42} {recipe.accuracy}")
         return 0
-    for name in wanted.names or known:
-        if name not in known:
-            raise unknown("recipe", name, known)
-        if known[name].done(wanted.out) and not wanted.force:
-            print(f"{name}: {known[name].path(wanted.out)} is finished; --force trains it again")
-        else:
-            make(name, known[name], wanted.out, fresh=wanted.force, ranges=not wanted.no_ranges)
+    failed = []
+    for name in wanted(given, known):
+        recipe = known[name]
+        if recipe.done(given.out) and not given.force:
+            print(f"{name}: {recipe.path(given.out)} is finished; --force trains it again")
+            continue
+        try:
+            make(name, recipe, given.out, fresh=given.force, ranges=not given.no_ranges)
+        except EdgeCNNError as error:
+            if len(given.names) == 1:
+                raise
+            print(f"{name}: {error}", file=sys.stderr)  # a night of trainings does not end with the first that fails
+            failed.append(name)
+    if failed:
+        raise BadFile(f"{len(failed)} recipes failed: {', '.join(failed)}; the others are done")
     return 0
 
 

@@ -13,7 +13,7 @@ from edgecnn.catalog import Architecture
 from edgecnn.catalog import architecture as row_of
 from edgecnn.door import open_door
 from edgecnn.progress import SILENT, Progress
-from edgecnn.settings import Train
+from edgecnn.settings import Machine, Train
 from edgecnn.train import twins
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ def train(
     settings: Train | None = None,
     arguments: Mapping[str, float | int | str | bool] | None = None,
     weights: str | os.PathLike[str] | None = None,
+    teacher: str | os.PathLike[str] | None = None,
+    machine: Machine | None = None,
     out: str | os.PathLike[str] = "models",
     name: str | None = None,
     progress: Progress = SILENT,
     fresh: bool = False,
 ) -> Card:
-    """Train on `data` and write OUT/NAME.keras, its card OUT/NAME.json and its learning curves OUT/NAME.png.
+    """Train on `data` and write OUT/NAME.keras, its card OUT/NAME.json, its learning curves OUT/NAME.png and the table of its epochs OUT/NAME.csv.
 
     The weights kept are those of the epoch with the best val accuracy. A training that was cut off goes on after its last whole epoch when the same
     call is made again, to the same weights as if it had not been cut off. The test split is read once, at the end.
@@ -79,6 +81,8 @@ def train(
         arguments: of the catalog row, such as {"width": 0.5}.
         weights: a .keras or .h5 file to start from, ours or anyone's, or "imagenet" for those of keras.applications, which Keras downloads; what fits
             is taken, and `progress` is told what.
+        teacher: a .keras or .h5 file with the same labels, whose answers the network learns beside the labels; its card says what input it wants.
+        machine: on which devices, and how; one device and what suits it when left out.
         out: folder to write to.
         name: of the model; the architecture's when left out.
         fresh: start over although a training was cut off.
@@ -87,7 +91,8 @@ def train(
         The card that was written.
 
     Raises:
-        UnknownName, BadSetting, BadFile, BadData: what was asked for cannot work. CheckFailed: the loss is no longer a number.
+        UnknownName, BadSetting, BadFile, BadData: what was asked for cannot work. CheckFailed: the loss is no longer a number; the message
+            says at which step, and where the last good weights are.
     """
     from edgecnn.train import run
 
@@ -102,6 +107,8 @@ def train(
         settings=settings or Train(),
         weights=Path(weights) if weights and weights != twins.IMAGENET else weights,
         out=Path(out),
+        teacher=Path(teacher) if teacher else None,
+        machine=machine or Machine(),
     )
     return run.run(job, data, progress=progress, fresh=fresh)
 

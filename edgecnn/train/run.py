@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,20 +17,26 @@ from edgecnn import card as cards
 from edgecnn.card import Card, Preprocessing
 from edgecnn.catalog import architecture
 from edgecnn.data import Dataset, Split, calibration
-from edgecnn.errors import BadData, BadSetting
+from edgecnn.errors import BadData, BadSetting, CheckFailed
 from edgecnn.progress import Progress
 from edgecnn.runtime.preprocess import prepare
-from edgecnn.settings import Augment, Train
+from edgecnn.runtime.startup import without_tensorflow
+from edgecnn.settings import Augment, Machine, Train
 from edgecnn.statistics import accuracy
-from edgecnn.train import augment, batches, curves, fit, grouped, imagenet, optimizer, twins, weights
+from edgecnn.train import curves, distil, fit, imagenet, initial, optimizer, parallel, processor, twins, weights
+from edgecnn.train.changes import Changes
 from edgecnn.train.checkpoint import Checkpoint, State, digest
+from edgecnn.train.engine import engine
+from edgecnn.train.feed import Feed
+from edgecnn.train.learner import Preparation, learner
+from edgecnn.train.meter import Meter
 
 PICTURES_FOR_STATISTICS = 256
 
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for, complete; `weights` is a file or the word "imagenet"."""
+    """What was asked for, complete; `weights` is a file or the word "imagenet", `teacher` a file."""
 
     name: str
     architecture: str
@@ -39,6 +45,8 @@ class Job:
     settings: Train
     weights: Path | str | None
     out: Path
+    teacher: Path | None = None
+    machine: Machine = field(default_factory=Machine)
 
     @property
     def model(self) -> Path:
@@ -47,9 +55,9 @@ class Job:
 
     def digest(self, data: Dataset) -> str:
         """Of everything that the weights depend on."""
-        plain = {key: value for key, value in asdict(self).items() if key not in ("out", "weights")}
-        source = files.sha256(self.weights) if isinstance(self.weights, Path) else self.weights or ""
-        return digest({**plain, "data": data.digest, "weights": source, "versions": versions()})
+        plain = {key: value for key, value in asdict(self).items() if key not in ("out", "weights", "teacher", "machine")}
+        sources = [files.sha256(source) if isinstance(source, Path) else source or "" for source in (self.weights, self.teacher)]
+        return digest({**plain, "data": data.digest, "sources": sources, "versions": versions()})
 
 
 def versions() -> dict[str, str]:
@@ -59,21 +67,25 @@ def versions() -> dict[str, str]:
 
 
 def run(job: Job, data: Dataset, *, progress: Progress, fresh: bool) -> Card:
-    """Train, judge on val and test, and write model, card and curves; see `edgecnn.train.train`."""
+    """Train, judge on val and test, and write model, card, curves and log; see `edgecnn.train.train`."""
     check(job, data)
-    checkpoint = Checkpoint(job.model, job.digest(data))
-    if fresh:
-        checkpoint.remove()
-    elif checkpoint.exists() and checkpoint.load() is None:
-        progress.step("the training that was cut off here had other settings, data or versions: starting over")
-    keras.utils.set_random_seed(job.settings.seed)
-    net = build(job, data)
-    if job.weights:
-        start_from(job, net, data, progress)
-    state = train(job, net, data, checkpoint, progress)
-    card = judge(job, net, data, progress)
-    card = write(job, net, card, state)
-    checkpoint.remove()
+    with without_tensorflow(), parallel.devices(job.machine, job.settings.batch_size) as count:
+        if count > 1:
+            progress.step(f"batches of {job.settings.batch_size} are shared among {count} devices")
+        checkpoint = Checkpoint(job.model, job.digest(data))
+        if fresh:
+            checkpoint.remove()
+        elif checkpoint.exists() and checkpoint.load() is None:
+            progress.step("the training that was cut off here had other settings, data or versions: starting over")
+        initial.seed(job.settings.seed)
+        net = build(job, data)
+        initial.draw(net, job.settings.seed)
+        taken = start_from(job, net, data, progress) if job.weights else None
+        state = train(job, net, data, checkpoint, progress, taken)
+        card = judge(job, net, data, progress)
+        if parallel.leads():
+            card = write(job, net, card, state, checkpoint)
+            checkpoint.remove()
     return card
 
 
@@ -85,6 +97,12 @@ def check(job: Job, data: Dataset) -> None:
         BadFile: the place for the model cannot be written.
     """
     files.check_writable(job.out)
+    if job.settings.freeze and not job.weights:
+        raise BadSetting(f"freeze {job.settings.freeze} without weights to start from: expected --weights FILE or imagenet")
+    if job.teacher and job.arguments.get("auxiliary"):
+        raise BadSetting("a teacher and auxiliary classifiers in one training: expected one of them; --auxiliary none leaves them out")
+    if job.teacher:
+        files.check_file(job.teacher, "teacher (.keras)")
     if job.weights == twins.IMAGENET:
         twins.check(architecture(job.architecture), job.arguments)
     size = (job.preprocessing.height, job.preprocessing.width)
@@ -118,7 +136,7 @@ def computing_in(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def start_from(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> None:
+def start_from(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> weights.Taken:
     """Take the weights that were named, and tell what was taken."""
     if job.weights == twins.IMAGENET:
         progress.step(f"ImageNet weights of {job.architecture}: Keras downloads what it has not kept")
@@ -134,9 +152,10 @@ def start_from(job: Job, net: keras.Model, data: Dataset, progress: Progress) ->
         pictures = calibration(data, PICTURES_FOR_STATISTICS).pictures
         weights.unfold(net, taken.folded, prepare(pictures, job.preprocessing))
         progress.step(f"gave them statistics measured on {len(pictures)} training pictures; what the network computes is unchanged")
+    return taken
 
 
-def train(job: Job, net: keras.Model, data: Dataset, checkpoint: Checkpoint, progress: Progress) -> State:
+def train(job: Job, net: keras.Model, data: Dataset, checkpoint: Checkpoint, progress: Progress, taken: weights.Taken | None) -> State:
     """Fit, and leave the best weights in `net`, which stays float32 whatever the training computed in."""
     if job.settings.epochs == 0:
         return State()
@@ -146,20 +165,26 @@ def train(job: Job, net: keras.Model, data: Dataset, checkpoint: Checkpoint, pro
         with computing_in(policy):
             worker = build(job, data)
         worker.set_weights(net.get_weights())
-    if grouped.has_groups(worker) and not optimizer.accelerated():
-        worker = grouped.for_processor(worker)
-    state = fit.fit(worker, data, job.preprocessing, job.settings, checkpoint, progress, auxiliary=job.arguments.get("auxiliary", ""))
+    if processor.wanted(worker) and not optimizer.accelerated():
+        worker = processor.for_processor(worker)
+    taught_by = distil.teacher(job.teacher, job.preprocessing, data.classes) if job.teacher else None
+    task = fit.Task(worker, data, job.preprocessing, job.settings, job.machine, job.arguments.get("auxiliary", ""), taught_by, taken.fresh if taken else ())
+    try:
+        state = fit.fit(task, checkpoint, progress)
+    except CheckFailed as error:
+        kept = fit.save_last_good(net, checkpoint)
+        raise CheckFailed(f"{error}{kept}") from error
     net.set_weights(state.best)
     return state
 
 
 def judge(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> Card:
     """The card, with accuracy on val and, for the first time, on test."""
-    model = augment.from_pixels(net, [net.output], job.preprocessing, Augment(), 0)
+    right = evaluator(net, data, job.preprocessing, job.settings.batch_size)
     found = {}
     for name in ("val", "test"):
         split = data.splits[name]
-        entry = found[name] = accuracy(correct(model, split, len(data.classes), job.settings.batch_size), len(split))
+        entry = found[name] = accuracy(right(split), len(split))
         top1, low, high = (100 * entry[key] for key in ("top1", "low", "high"))
         progress.step(f"{name}: {entry['correct']} of {entry['total']} right, {top1:.1f} % (95 % interval {low:.1f} to {high:.1f})")
     return Card(
@@ -169,25 +194,29 @@ def judge(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> Card
         architecture=job.architecture,
         arguments=job.arguments,
         data=data.ref(),
-        recipe=asdict(job.settings),
+        recipe=job.settings.plain(),
         seed=job.settings.seed,
         accuracy=found,
         versions=versions(),
     )
 
 
-def correct(model: keras.Model, split: Split, classes: int, batch_size: int) -> int:
-    """How many pictures of the split `model` names rightly."""
-    answers = model.predict(batches.in_order(split, classes, batch_size), verbose=0).argmax(axis=1)
-    return int(np.sum(answers == split.labels))
+def evaluator(net: keras.Model, data: Dataset, preprocessing: Preprocessing, batch_size: int) -> Callable[[Split], int]:
+    """A function that counts the pictures of a split which `net` names rightly."""
+    model = learner(net, Preparation(preprocessing, Changes(Augment())), [net.output])
+    model.compile(loss="categorical_crossentropy", metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")], jit_compile=optimizer.jit())
+    model.build_all(len(data.classes))
+    judge = engine(model, Feed(data.splits["train"], batch_size, 0, Changes(Augment())), len(data.classes), Machine(place="host"), Meter())
+    return lambda split: round(judge.evaluate(split)["accuracy"] * len(split))
 
 
-def write(job: Job, net: keras.Model, card: Card, state: State) -> Card:
-    """Write model, card and curves, each as one step; the card last, because it vouches for the model."""
+def write(job: Job, net: keras.Model, card: Card, state: State, checkpoint: Checkpoint) -> Card:
+    """Write model, card, curves and log, each as one step; the card last, because it vouches for the model."""
     with files.replacing(job.model) as temporary:
         net.save(temporary)
     card = replace(card, weights_sha256=files.sha256(job.model))
     if state.history:
         curves.write(job.model.with_suffix(".png"), state.history, state.best_epoch, f"{job.name} on {card.data.name}")
+        files.write_bytes(job.model.with_suffix(".csv"), checkpoint.table.read_bytes())
     cards.write(job.model, card)
     return card

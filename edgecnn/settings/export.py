@@ -1,0 +1,47 @@
+"""What to export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.schemes import SCHEMES, scheme
+from edgecnn.settings.refuse import refuse
+
+IO_TYPES = ("uint8", "int8", "float32")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to write.
+
+    Attributes:
+        schemes: names from `edgecnn.schemes`.
+        formats: `tflite`, `onnx` or both; a scheme that a format cannot hold is written in the other only.
+        io: type of input and output of integer TFLite files: uint8 for apps, int8 for microcontrollers, float32 for callers that
+            want to feed and read real numbers.
+        calibration: how many training pictures to take activation ranges from.
+        seed: chooses which pictures.
+        min_agreement: least agreement with the original beyond chance (Cohen's kappa) on the calibration pictures, for a lossy file to be kept. The
+            default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
+    """
+
+    schemes: tuple[str, ...] = ("float32",)
+    formats: tuple[str, ...] = ("tflite", "onnx")
+    io: str = "uint8"
+    calibration: int = 200
+    seed: int = 0
+    min_agreement: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in self.schemes:
+            row = scheme(name)
+            refuse(not set(row.formats) & set(self.formats), f"{name} has no {'/'.join(self.formats)} form; it is written as {', '.join(row.formats)}")
+        refuse(not self.schemes, f"no scheme given: expected some of {', '.join(SCHEMES)}")
+        refuse(not self.formats or bool(set(self.formats) - {"tflite", "onnx"}), f"formats {self.formats}: expected tflite, onnx or both")
+        refuse(self.io not in IO_TYPES, f"input/output type '{self.io}': expected one of {', '.join(IO_TYPES)}")
+        refuse(self.calibration < 1, f"{self.calibration} calibration pictures: expected 1 or more")
+        refuse(not 0 <= self.min_agreement <= 1, f"least agreement {self.min_agreement}: expected a share from 0 to 1")
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """(scheme, format) of every file to write, in the order of writing."""
+        return tuple((name, fmt) for fmt in self.formats for name in self.schemes if fmt in scheme(name).formats)

@@ -1,0 +1,166 @@
+"""Recipes: one TOML file a training, which says what to train, on what, how, and what to expect of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from edgecnn import card as cards
+from edgecnn import files
+from edgecnn.card import Card
+from edgecnn.catalog import architecture
+from edgecnn.errors import BadFile, BadSetting, EdgeCNNError
+from edgecnn.settings import Train
+from edgecnn.settings.refuse import refuse
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NEEDS = ("", "accelerator")
+
+_TOML = {str: "text", int: "a whole number", bool: "true or false", dict: "a table"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        command, time, accuracy: how it was run, how long that took and what came out, as text.
+        folder, name: where the model goes, below the folder of all models.
+        data: name of the data set.
+        image_size: height and width of the input in pixels.
+        model: {"architecture": catalog row, "arguments": {...}}.
+        train: fields of `Train`, with those of `Augment` in "augment".
+        weights: to start from: "imagenet", or a file of the folder `weights` beside EDGECNN_DATA; "" for fresh ones.
+        teacher: model whose answers are learnt beside the labels, below the folder of all models, such as sign-digits/mobilenet; "" for none.
+        ship: whether the repository may hold the model.
+        needs: "accelerator" for what a processor is too slow for, or "".
+    """
+
+    command: str
+    time: str
+    accuracy: str
+    folder: str
+    name: str
+    data: str
+    image_size: int
+    model: dict
+    train: dict
+    weights: str = ""
+    teacher: str = ""
+    ship: bool = True
+    needs: str = ""
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(Recipe).items():
+            value = getattr(self, name)
+            refuse(type(value) is not kind, f"{name} is {value!r}: expected {_TOML[kind]}")
+        refuse(self.needs not in NEEDS, f"needs '{self.needs}': expected accelerator, or nothing")
+        refuse(self.image_size < 1, f"image size {self.image_size}: expected 1 pixel or more")
+        strange = [key for key in self.model if key not in ("architecture", "arguments")]
+        refuse(bool(strange) or "architecture" not in self.model, f"[model] has {', '.join(self.model) or 'nothing'}: expected architecture and arguments")
+        refuse(not isinstance(self.architecture, str), f"architecture is {self.architecture!r}: expected text")
+        refuse(not isinstance(self.arguments, dict), f"arguments is {self.arguments!r}: expected a table")
+        architecture(self.architecture).with_defaults(self.arguments)
+        _ = self.settings
+
+    @property
+    def architecture(self) -> str:
+        """The catalog row."""
+        return self.model["architecture"]
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """Arguments of the row that differ from its defaults."""
+        return self.model.get("arguments", {})
+
+    @property
+    def settings(self) -> Train:
+        """The settings that [train] says.
+
+        Raises:
+            BadSetting: a field that `Train` or `Augment` does not have, or a value that cannot work.
+        """
+        return _settings(self.train)
+
+    def start(self) -> Path | str | None:
+        """The weights to start from: a file, "imagenet", or None for fresh ones.
+
+        Raises:
+            BadFile: EDGECNN_DATA is not set, or there is no such file.
+        """
+        if self.weights in ("", "imagenet"):
+            return self.weights or None
+        data = os.environ.get("EDGECNN_DATA")
+        if not data:
+            raise BadFile(f"{self.name} starts from {self.weights}, of the folder `weights` beside EDGECNN_DATA, which is not set; set EDGECNN_DATA")
+        return files.check_file(Path(data).resolve().parent / "weights" / self.weights, "weights file")
+
+    def path(self, out: Path) -> Path:
+        """The model file below `out`, the folder of all models."""
+        return out / self.folder / f"{self.name}.keras"
+
+    def done(self, out: Path) -> bool:
+        """Whether this very recipe has made the model that lies below `out`: its card says the same network, size, data set and settings.
+
+        Fields that a card lacks, because it is older than they are, have their defaults.
+        """
+        path = self.path(out)
+        card = cards.read(path) if path.exists() else None
+        return card is not None and card.weights_sha256 == files.sha256(path) and self._made(card)
+
+    def _made(self, card: Card) -> bool:
+        size, row = (card.preprocessing.height, card.preprocessing.width), architecture(self.architecture)
+        if card.architecture != self.architecture or size != (self.image_size, self.image_size) or card.data is None or card.data.name != self.data:
+            return False
+        try:
+            return row.with_defaults(card.arguments) == row.with_defaults(self.arguments) and _settings(card.recipe) == self.settings
+        except BadSetting:  # a card of another version, with what this one does not know
+            return False
+
+
+def read(path: str | os.PathLike[str]) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        BadFile: no such file, or not TOML. BadSetting: a key that is not known or is missing, or a value that cannot work. UnknownName: no such architecture.
+    """
+    path = Path(path)
+    try:
+        given = tomllib.loads(files.read_bytes(path, "recipe (.toml)").decode())
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        words = str(error).partition("\n")[0]
+        raise BadFile(f"{path} is not TOML ({words}); expected a recipe as in tools/recipes") from error
+    try:
+        _check_keys(given)
+        return Recipe(**given)
+    except EdgeCNNError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def read_all(folder: str | os.PathLike[str]) -> dict[str, Recipe]:
+    """All recipes of a folder by the name of their file, sorted; errors as in `read`."""
+    return {path.stem: read(path) for path in sorted(Path(folder).glob("*.toml"))}
+
+
+def _check_keys(given: Mapping[str, Any]) -> None:
+    known = [field.name for field in fields(Recipe)]
+    for key in given:
+        refuse(key not in known, f"unknown key '{key}': expected one of {', '.join(known)}")
+    missing = [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in given]
+    refuse(bool(missing), f"no {' and no '.join(missing)}: expected a value for each")
+
+
+def _settings(recipe: Mapping[str, Any]) -> Train:
+    """`Train.read`, with a value of the wrong type said in words."""
+    try:
+        return Train.read(dict(recipe))
+    except (TypeError, AttributeError) as error:
+        raise BadSetting(f"[train] has a value of the wrong type ({error}); expected numbers, words and true or false as in tools/recipes") from error
