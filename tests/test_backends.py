@@ -74,7 +74,11 @@ def test_a_file_trained_on_jax_exports_with_the_same_predictions(jax):
     assert group["original"]["top1"]["value"] == pytest.approx(found["right"] / 382)
 
 
-@pytest.mark.parametrize("machine", [{"dispatch": 7}, {"dispatch": 7, "place": "device"}, {"place": "device"}], ids=str)
+@pytest.mark.parametrize(
+    "machine",
+    [{"dispatch": 7, "place": "device"}, *(pytest.param(it, marks=pytest.mark.slow) for it in ({"dispatch": 7}, {"place": "device"}))],
+    ids=str,
+)
 def test_several_steps_at_once_and_pictures_on_the_device_change_nothing(jax, tmp_path, machine):
     found = on("jax", tmp_path, machine=machine)
     for ours, theirs in zip(found["epochs"], jax[1]["epochs"], strict=True):
@@ -83,7 +87,8 @@ def test_several_steps_at_once_and_pictures_on_the_device_change_nothing(jax, tm
 
 # The sums of two devices differ in their last bit. A deep network with batch norms makes thousandths of that in a few steps, on one device too, unless
 # the steps are small.
-CASES = [{"network": "lenet"}, {"network": "resnet20", "optimizer": "sgd", "learning_rate": 2e-4, "epochs": 1}]
+SMALL_STEPS = {"network": "resnet20", "optimizer": "sgd", "learning_rate": 2e-4, "epochs": 1}
+CASES = [{"network": "lenet"}, pytest.param(SMALL_STEPS, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["network"])
@@ -96,6 +101,7 @@ def test_two_devices_lose_the_same_as_one_at_every_step(tmp_path, case):
     assert one["losses"][-1] < one["losses"][0] - 0.1, "it learned nothing, so the rest proves little"
 
 
+@pytest.mark.slow
 def test_two_processes_lose_the_same_as_one(tmp_path):
     one = on("jax", tmp_path, "steps")
     with socket.socket() as free:

@@ -10,7 +10,7 @@ import pytest
 from helpers import edgecnn, refused
 from training import QUICK, Heard, assert_same_weights, few_digits, weights_of
 
-from edgecnn import arch
+from edgecnn import arch, files
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.data import Split
@@ -122,12 +122,13 @@ def test_a_teacher_sees_the_pictures_in_its_own_preprocessing(teacher):
 
 
 def test_a_student_learns_from_its_teacher_alone(teacher, tmp_path):
-    settings = replace(QUICK, epochs=6, teacher_share=1.0, temperature=2.0, augment=Augment())
+    settings = replace(QUICK, epochs=20, learning_rate=5e-3, teacher_share=1.0, temperature=2.0, augment=Augment())
     data = few_digits()
     lies = replace(data.splits["train"], labels=(data.splits["train"].labels + 1) % 10)
     data = replace(data, splits={**data.splits, "train": lies})
     card = train("lenet", data, settings=settings, teacher=teacher, out=tmp_path)
     assert card.accuracy["test"]["top1"] > 0.6
+    assert card.sources == {"teacher": f"teacher.keras {files.sha256(teacher)}"}
     stored = keras.saving.load_model(tmp_path / "lenet.keras")
     assert len(stored.weights) == len(arch.build("lenet", image_size=32).weights)
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import markdown
+import zoo_table
 
 from edgecnn import card as cards
 from edgecnn import zoo
@@ -38,7 +39,7 @@ def main() -> int:
     markdown.replace_between(zoo.FOLDER / "README.md", "models", "\n".join(sections))
     head = ("model", "file", "test pictures", "top-1 (95 %)", "change (95 %)", "agreement", "bytes")
     markdown.replace_between(ROOT / "README.md", "results", markdown.table(head, short))
-    return 0
+    return zoo_table.main()
 
 
 def _is_export(path: Path, stem: str) -> bool:

@@ -12,14 +12,18 @@ measured on training pictures and written into its card, so that it can be expor
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from edgecnn import card as cards
 from edgecnn import data, export, zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
 from edgecnn.errors import BadFile, EdgeCNNError, unknown
+from edgecnn.progress import Progress
 from edgecnn.train import preprocessing_for, train
 from edgecnn.train import recipe as recipes
 from edgecnn.train.recipe import Recipe
@@ -49,8 +53,22 @@ def make(name: str, recipe: Recipe, out: Path, *, fresh: bool, ranges: bool) -> 
         fresh=fresh,
     )
     if ranges and recipe.ship:
-        export.record_ranges(recipe.path(out), pictures, progress=said)
+        record(recipe, out, pictures, said)
     said.step(f"{name}: done in {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def record(recipe: Recipe, out: Path, pictures: data.Dataset, said: Progress) -> None:
+    """Write the activation ranges of a finished model into its card."""
+    if importlib.util.find_spec("tensorflow") is None:
+        said.step(f"no TensorFlow here: give {recipe.path(out)} its activation ranges where there is one, with --ranges")
+        return
+    export.record_ranges(recipe.path(out), pictures, progress=said)
+
+
+def late_ranges(recipe: Recipe, out: Path) -> None:
+    """The same for a model that was trained where there is no TensorFlow."""
+    said, size = progress(), preprocessing_for(recipe.architecture, image_size=recipe.image_size)
+    record(recipe, out, data.load(recipe.data, size, progress=said), said)
 
 
 def wanted(given: argparse.Namespace, known: dict[str, Recipe]) -> list[str]:
@@ -65,14 +83,28 @@ def wanted(given: argparse.Namespace, known: dict[str, Recipe]) -> list[str]:
     return given.names or [name for name, recipe in known.items() if not recipe.needs or given.all]
 
 
+def counts_from_0(text: str) -> tuple[int, ...]:
+    """`0,1,2`."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def seeded(recipe: Recipe, seeds: tuple[int, ...] | None) -> list[Recipe]:
+    """The recipe with each of the seeds, under a name of its own."""
+    own = recipe.settings.seed
+    others = {seed: replace(recipe, name=f"{recipe.name}-seed{seed}", train={**recipe.train, "seed": seed}) for seed in seeds or () if seed != own}
+    return [others.get(seed, recipe) for seed in seeds or (own,)]
+
+
 def main() -> int:
     """Parse, train, say what comes next."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="recipes to train (default: those that need no accelerator)")
     parser.add_argument("--all", action="store_true", help="also those that need an accelerator")
+    parser.add_argument("--seeds", type=counts_from_0, metavar="N,N", help="train each recipe with these seeds; all but the recipe's own are called NAME-seedN")
     parser.add_argument("--list", action="store_true", help="list the recipes and stop")
     parser.add_argument("--out", type=Path, default=zoo.FOLDER, metavar="FOLDER", help="folder of all models (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="train again what is finished, and start over what was cut off")
+    parser.add_argument("--ranges", action="store_true", help="give finished models the activation ranges that their cards lack")
     parser.add_argument("--no-ranges", action="store_true", help="leave the activation ranges out of the cards")
     given = parser.parse_args()
     known = recipes.read_all(RECIPES)
@@ -81,10 +113,12 @@ def main() -> int:
             print(f"{name:<28} {recipe.time:<42} {recipe.accuracy}")
         return 0
     failed = []
-    for name in wanted(given, known):
-        recipe = known[name]
+    for recipe in (each for name in wanted(given, known) for each in seeded(known[name], given.seeds)):
+        name = str(Path(recipe.folder) / recipe.name)
         if recipe.done(given.out) and not given.force:
             print(f"{name}: {recipe.path(given.out)} is finished; --force trains it again")
+            if given.ranges and recipe.ship and not cards.read(recipe.path(given.out)).ranges:
+                late_ranges(recipe, given.out)
             continue
         try:
             make(name, recipe, given.out, fresh=given.force, ranges=not given.no_ranges)

@@ -73,7 +73,9 @@ def _logits(model: keras.Model) -> keras.Model:
 def distilled(net: keras.Model, taught_by: keras.Model, preparation: Preparation, settings: Train) -> Distilled:
     """A learner of `net`'s logits under its teacher; the loss is `teacher_share` of the teacher's and the rest of the labels'."""
     student = keras.Model(net.input, layers.Activation("linear", dtype="float32", name="student_logits")(net.get_layer("logits").output), name="student")
-    loss = keras.distillation.LogitsDistillation(temperature=settings.temperature)
+    # An instance: Keras 3.15 takes its default, the function of that name, to the logits themselves, and the divergence of those falls below zero.
+    divergence = keras.losses.KLDivergence()
+    loss = keras.distillation.LogitsDistillation(temperature=settings.temperature, loss=divergence)
     made = Distilled(taught_by, student, [loss], student_loss_weight=1 - settings.teacher_share, name="training")
     made.preparation = preparation
     return made

@@ -114,8 +114,8 @@ def fit(task: Task, checkpoint: Checkpoint, progress: Progress) -> State:
             if len(state.history) < phase.span.start + phase.span.epochs and not stalled(state, settings):
                 _phase(task, number, phase, state, checkpoint, meter, advance, log)
     transfer.freeze(task.net, (), False)
-    if told := meter.text():
-        progress.step(told)
+    for line in meter.lines():
+        progress.step(line)
     return state
 
 

@@ -57,17 +57,17 @@ class Meter:
         yield
         self.waited += time.monotonic() - began
 
-    def text(self) -> str:
-        """One line, or two; "" where no epoch came after the first."""
+    def lines(self) -> list[str]:
+        """The same in words; nothing where no epoch came after the first."""
         if not self.seconds:
-            return ""
-        share = self.waited / self.seconds
+            return []
+        share, (where, memory) = self.waited / self.seconds, peak_memory()
         limit = "fetching pictures" if share > WAITING else "computing"
-        where, memory = peak_memory()
-        return (
-            f"{self.pictures / self.seconds:,.0f} pictures a second after the first epoch, which took {self.first:.1f} s; "
-            f"the limit is {limit} ({100 * share:.0f} % of the time went into waiting for pictures); {where} memory {memory / 2**20:,.0f} MiB at its peak"
-        )
+        return [
+            f"{self.pictures / self.seconds:,.0f} pictures a second, after a first epoch of {self.first:.1f} s",
+            f"limited by {limit}: {100 * share:.0f} % of the time went into waiting for pictures",
+            f"{where} memory: {memory / 2**20:,.0f} MiB at its peak",
+        ]
 
 
 def peak_memory() -> tuple[str, int]:

@@ -133,8 +133,9 @@ def read(path: str | os.PathLike[str]) -> Recipe:
         BadFile: no such file, or not TOML. BadSetting: a key that is not known or is missing, or a value that cannot work. UnknownName: no such architecture.
     """
     path = Path(path)
+    content = files.read_bytes(path, "recipe (.toml)")
     try:
-        given = tomllib.loads(files.read_bytes(path, "recipe (.toml)").decode())
+        given = tomllib.loads(content.decode())
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         words = str(error).partition("\n")[0]
         raise BadFile(f"{path} is not TOML ({words}); expected a recipe as in tools/recipes") from error

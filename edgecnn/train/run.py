@@ -56,8 +56,12 @@ class Job:
     def digest(self, data: Dataset) -> str:
         """Of everything that the weights depend on."""
         plain = {key: value for key, value in asdict(self).items() if key not in ("out", "weights", "teacher", "machine")}
-        sources = [files.sha256(source) if isinstance(source, Path) else source or "" for source in (self.weights, self.teacher)]
-        return digest({**plain, "data": data.digest, "sources": sources, "versions": versions()})
+        return digest({**plain, "data": data.digest, "sources": self.sources(), "versions": versions()})
+
+    def sources(self) -> dict[str, str]:
+        """What the weights come from, besides pictures: name and SHA-256 of files."""
+        given = {"weights": self.weights, "teacher": self.teacher}
+        return {key: f"{it.name} {files.sha256(it)}" if isinstance(it, Path) else it for key, it in given.items() if it}
 
 
 def versions() -> dict[str, str]:
@@ -196,6 +200,7 @@ def judge(job: Job, net: keras.Model, data: Dataset, progress: Progress) -> Card
         data=data.ref(),
         recipe=job.settings.plain(),
         seed=job.settings.seed,
+        sources=job.sources(),
         accuracy=found,
         versions=versions(),
     )
