@@ -1,52 +1,13 @@
-"""Random changes of training pictures."""
+"""Random changes of training pictures do what `Augment` says, and nothing else."""
 
-import json
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
-
-import keras
 import numpy as np
 import pytest
+from changing import EVERYTHING, FILLS, changed, run, tensors
 from keras import ops
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from edgecnn.settings import Augment
-from edgecnn.train import geometry, randaugment
+from edgecnn.train import geometry
 from edgecnn.train.changes import Changes
-
-FILLS = {"nearest": {"mode": "edge"}, "grey": {"mode": "constant", "constant_values": 128}, "reflect": {"mode": "reflect"}}
-EVERYTHING = {
-    "rotation": 20,
-    "shift": 0.1,
-    "zoom": 0.2,
-    "brightness": 0.1,
-    "contrast": 0.2,
-    "colour": 0.3,
-    "flip": True,
-    "crop": 0.1,
-    "area": 0.5,
-    "operations": 2,
-    "strength": 0.6,
-    "erase": 0.5,
-    "mixup": 0.3,
-    "cutmix": 1.0,
-}
-
-
-def tensors(*arrays):
-    return [ops.convert_to_tensor(np.asarray(array, "float32")) for array in arrays]
-
-
-def run(changes, pictures, draws, labels=None):
-    labels = np.eye(4)[np.arange(len(pictures)) % 4] if labels is None else labels
-    return [ops.convert_to_numpy(made) for made in changes(*tensors(pictures, labels, draws))]
-
-
-def changed(pictures, **settings):
-    changes = Changes(Augment(**settings))
-    return run(changes, pictures, changes.draw(np.random.default_rng(0), len(pictures)))[0]
 
 
 @pytest.fixture(scope="module")
@@ -207,87 +168,10 @@ def test_erase_makes_one_grey_rectangle_in_the_share_asked_for():
     assert 2 < (rows / columns).max() < 3.8
 
 
-def one_operation(name, sign, strength, count=3):
-    return randaugment.Change(*tensors(np.full(count, randaugment.OPERATIONS.index(name)), np.full(count, sign)), strength)
-
-
-def repainted(pictures, name, sign, strength):
-    return ops.convert_to_numpy(randaugment.repaint(*tensors(pictures), one_operation(name, sign, strength, len(pictures))))
-
-
-PILLOW = {
-    "identity": lambda picture, sign: picture,
-    "brightness": lambda picture, sign: ImageEnhance.Brightness(picture).enhance(1 + sign * 0.45),
-    "contrast": lambda picture, sign: ImageEnhance.Contrast(picture).enhance(1 + sign * 0.45),
-    "colour": lambda picture, sign: ImageEnhance.Color(picture).enhance(1 + sign * 0.45),
-    "sharpness": lambda picture, sign: ImageEnhance.Sharpness(picture).enhance(1 + sign * 0.45),
-    "posterize": lambda picture, sign: ImageOps.posterize(picture, 6),
-    "solarize": lambda picture, sign: ImageOps.solarize(picture, 128),
-    "autocontrast": lambda picture, sign: ImageOps.autocontrast(picture),
-    "rotate": lambda picture, sign: picture,
-}
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("name", PILLOW)
-def test_each_change_of_pixels_at_half_strength_is_that_of_pillow(name, sign):
-    pictures = np.random.default_rng(1).integers(40, 200, (3, 13, 11, 3)).astype("uint8")
-    theirs = np.stack([np.asarray(PILLOW[name](Image.fromarray(picture), sign)) for picture in pictures])
-    found = repainted(pictures, name, sign, 0.5)
-    exact = name in ("identity", "rotate", "posterize", "solarize")
-    np.testing.assert_allclose(found, theirs, atol=0 if exact else 1.51)  # Pillow works in whole bytes
-    assert exact or np.abs(found - pictures).max() > 10
-
-
-def test_the_border_stays_as_it_is_where_pillow_smooths():
-    pictures = np.random.default_rng(1).integers(0, 256, (2, 9, 8, 3)).astype("uint8")
-    theirs = np.stack([np.asarray(Image.fromarray(picture).filter(ImageFilter.SMOOTH)) for picture in pictures])
-    np.testing.assert_allclose(ops.convert_to_numpy(randaugment.smoothed(*tensors(pictures))), theirs, atol=0.51)
-
-
-def test_autocontrast_leaves_a_picture_of_one_colour():
-    np.testing.assert_array_equal(repainted(np.full((2, 5, 5, 3), 77.0), "autocontrast", 1, 1.0), 77)
-
-
-@pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("rotate", (10 * np.cos(np.pi / 12), -10 * np.sin(np.pi / 12))),
-        ("shear_x", (10, 0)),
-        ("shear_y", (10, -1.5)),
-        ("translate_x", (10 - 0.225 * 61, 0)),
-        ("translate_y", (10, -0.225 * 61)),
-        ("brightness", (10, 0)),
-    ],
-)
-def test_each_move_at_half_strength_brings_a_dot_where_it_should_be(name, place):
-    dot = np.zeros((3, 61, 61, 3))
-    dot[:, 30, 40] = 255
-    moved = ops.convert_to_numpy(geometry.sample(*tensors(dot), randaugment.move(one_operation(name, 1.0, 0.5), (61, 61)), "nearest"))[0, ..., 0]
-    y, x = np.mgrid[:61, :61] - 30
-    np.testing.assert_allclose([(moved * x).sum() / moved.sum(), (moved * y).sum() / moved.sum()], place, atol=0.1)
-
-
-def test_shear_across_moves_rows_by_their_height():
-    dot = np.zeros((3, 61, 61, 3))
-    dot[:, 40, 30] = 255
-    moved = ops.convert_to_numpy(geometry.sample(*tensors(dot), randaugment.move(one_operation("shear_x", 1.0, 1.0), (61, 61)), "nearest"))[0, ..., 0]
-    assert np.unravel_index(moved.argmax(), moved.shape) == (40, 27)
-
-
-def test_operations_are_drawn_at_even_odds_with_either_sign():
-    draws = np.random.default_rng(0).random((13000, 2), dtype="float32")
-    made = randaugment.drawn(*tensors(draws[:, 0], draws[:, 1]), 0.5)
-    counts = np.bincount(ops.convert_to_numpy(made.choice).astype(int), minlength=13)
-    assert len(counts) == 13
-    assert counts.min() > 880
-    assert set(np.unique(ops.convert_to_numpy(made.amount("rotate")))) == {-15, 0, 15}
-
-
-def test_no_strength_changes_nothing_but_autocontrast(noise):
-    full = noise.copy()
-    full[:, 0, 0], full[:, 0, 1] = 0, 255  # autocontrast has nothing to stretch
-    np.testing.assert_allclose(changed(full, operations=3, strength=0), full, atol=1e-3)
+def test_a_turn_with_zoom_and_mirror_keeps_the_angles():
+    found = geometry.turned(*tensors([0.3], [1.5], [-1], [2], [5]))
+    cosine, sine = 1.5 * np.cos(0.3), 1.5 * np.sin(0.3)
+    np.testing.assert_allclose([float(part[0]) for part in found], [-cosine, -sine, -sine, cosine, 2, 5], rtol=1e-6)
 
 
 def test_a_turn_before_a_shift_is_the_product_of_both():
@@ -307,86 +191,3 @@ def test_pixels_stay_in_range_and_shapes_stay(noise, fill):
     assert pictures.min() >= 0
     assert pictures.max() <= 255
     np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-6)
-
-
-# Prints what one backend makes of the same draws, eagerly and compiled; the pictures are smooth, as neighbours in photographs are.
-BACKEND = """
-import json, sys
-import keras, numpy as np
-from keras import ops
-from edgecnn.settings import Augment
-from edgecnn.train.changes import Changes
-
-y, x = np.mgrid[:20, :24]
-waves = [128 + 120 * np.sin(x * (i + 1) / 9 + k) * np.cos(y / (5 + i) + k) for i in range(8) for k in range(3)]
-pictures = np.round(np.stack(waves).reshape(8, 3, 20, 24)).transpose(0, 2, 3, 1).astype("float32")
-labels = np.eye(8, dtype="float32")
-found = {}
-for fill in ("nearest", "grey", "reflect"):
-    for name, settings in json.loads(sys.argv[1]).items():
-        changes = Changes(Augment(**settings, fill=fill))
-        given = [pictures, labels, changes.draw(np.random.default_rng(5), 8)]
-        kinds = {"eager": changes}
-        if fill != "grey":  # compiling takes seconds; the frame of this one takes part in the shapes
-            pass
-        elif keras.backend.backend() == "jax":
-            import jax
-            kinds["compiled"] = jax.jit(changes)
-        elif keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-            free = [tf.TensorSpec((None, *array.shape[1:])) for array in given]
-            kinds["compiled"] = tf.function(changes, input_signature=free)
-            kinds["xla"] = tf.function(changes, jit_compile=True)
-        for kind, function in kinds.items():
-            made = function(*[ops.convert_to_tensor(array) for array in given])
-            found[f"{fill} {name} {kind}"], found[f"{fill} {name} {kind} labels"] = map(ops.convert_to_numpy, made)
-np.savez(sys.argv[2], **found)
-"""
-KINDS = {"everything": EVERYTHING, "quick": {"flip": True, "crop": 0.2}, "one mix": {"mixup": 0.4, "rotation": 30}, "cut": {"cutmix": 1.0, "colour": 0.5}}
-
-
-@pytest.fixture(scope="module")
-def of_backend(tmp_path_factory):
-    made = {}
-
-    def get(backend):
-        if find_spec(backend) is None:
-            pytest.skip(f"{backend} is not installed")
-        if backend not in made:
-            path = tmp_path_factory.mktemp("changes") / f"{backend}.npz"
-            command = [sys.executable, "-c", BACKEND, json.dumps(KINDS), str(path)]
-            done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr[-2000:]
-            made[backend] = dict(np.load(path))
-        return made[backend]
-
-    return get
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_compiled_changes_are_those_made_eagerly(of_backend, backend):
-    found = of_backend(backend)
-    compiled = [key for key in found if "compiled" in key or "xla" in key]
-    assert len(compiled) >= 8
-    for key in compiled:
-        np.testing.assert_allclose(found[key], found[key.replace("compiled", "eager").replace("xla", "eager")], atol=1e-3, err_msg=key)
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backends_agree(of_backend, backend):
-    ours, theirs = of_backend("tensorflow"), of_backend(backend)
-    eager = [key for key in ours if "eager" in key]
-    assert len(eager) == 24
-    for key in eager:
-        np.testing.assert_allclose(theirs[key], ours[key], atol=1e-3, err_msg=key)
-
-
-def test_geometry_is_float32_under_mixed_precision(noise):
-    wide = np.tile(noise[:4], (1, 8, 8, 1))
-    before = changed(wide, rotation=20, zoom=0.1)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        after = changed(wide, rotation=20, zoom=0.1)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    np.testing.assert_array_equal(after, before)
