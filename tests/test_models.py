@@ -21,11 +21,13 @@ def model(request) -> Path:
 
 
 def _exports(model: Path) -> list[Path]:
-    return [model.with_name(f"{model.stem}{end}") for end in (".tflite", "_int8.tflite", ".onnx", "_int8.onnx")]
+    """The files that come with the model: all four, or int8 TFLite alone where it is large."""
+    found = [model.with_name(f"{model.stem}{end}") for end in ("_int8.tflite", ".tflite", ".onnx", "_int8.onnx")]
+    return found[:1] if model.stem == "mobilenet_v3_small" else found
 
 
 def test_the_promised_models_are_there():
-    assert IDS == ["mobilenet", "sign-digits/mobilenet", "sign-digits/squeezenet", "squeezenet"]
+    assert IDS == ["mobilenet", "sign-digits/mobilenet", "sign-digits/mobilenet_v3_small", "sign-digits/squeezenet", "squeezenet"]
 
 
 def test_card_weights_and_curves_belong_together(model: Path):
@@ -42,13 +44,13 @@ def test_exports_carry_the_card_of_their_model(model: Path):
 
 
 def test_a_byte_is_its_own_quantized_input(model: Path):
-    given = runtime.open_model(_exports(model)[1]).input
+    given = runtime.open_model(_exports(model)[0]).input
     assert (given.dtype, given.scale, given.zero_point) == ("uint8", 1 / 128, 128)
 
 
 def test_the_repository_stays_small_enough_to_travel():
     total = sum(path.stat().st_size for path in (ROOT / "models").rglob("*") if path.is_file())
-    assert total < 45e6
+    assert total < 50e6
 
 
 @pytest.mark.parametrize("name", ["mobilenet", "squeezenet"])
@@ -60,7 +62,7 @@ def test_digits_models_are_as_good_as_their_card_says(name: str):
         assert row.agreement.value >= 0.99, row.file
 
 
-@pytest.mark.parametrize("name", ["mobilenet", "squeezenet"])
+@pytest.mark.parametrize("name", ["mobilenet", "mobilenet_v3_small", "squeezenet"])
 def test_sign_digits_models_name_98_8_of_100_photos_of_other_students(data_folder: Path, name: str):
     (group,) = validate(_exports(ROOT / "models" / "sign-digits" / f"{name}.keras"), threads=()).groups
     assert group.pictures.count == 420

@@ -1,6 +1,7 @@
 """Measure every model in models/ and write what was found into models/README.md and, in short, into README.md.
 
-    EDGECNN_DATA=FOLDER python tools/results.py
+    EDGECNN_DATA=FOLDER python tools/results.py                    every model
+    EDGECNN_DATA=FOLDER python tools/results.py sign-digits/mobilenet    this one; the rows of the others stay
 
 Each model's files are validated against it on the whole test split of its data set: nothing in the tables comes from elsewhere.
 """
@@ -18,6 +19,7 @@ from edgecnn import zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
 from edgecnn.errors import BadFile
+from edgecnn.schemes import SCHEMES
 from edgecnn.validate import validate
 from edgecnn.validate.report import Group, Report, Row
 
@@ -25,25 +27,43 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Validate all models, then write both files."""
-    sections, short = [], []
-    for name in zoo.names():
-        model = zoo.FOLDER / f"{name}.keras"
-        found = sorted(path for path in model.parent.glob(f"{model.stem}*") if path.suffix in (".tflite", ".onnx") and _is_export(path, model.stem))
-        if not found:
-            raise BadFile(f"{model} has no exports beside it; make them with: edgecnn export {name} --all")
-        report = validate(found, progress=progress())
-        (group,) = report.groups
-        sections.append(_section(name, model, group, report))
-        short += _short(name, group)
-    markdown.replace_between(zoo.FOLDER / "README.md", "models", "\n".join(sections))
+    """Validate the models named, or all, then write both files; what stands there of other models stays."""
+    chosen = sys.argv[1:] or zoo.names()
+    long, short = (_standing(path, mark) for path, mark in ((zoo.FOLDER / "README.md", "models"), (ROOT / "README.md", "results")))
+    sections = dict(zip((text.partition("\n")[0] for text in long.split("### ")[1:]), (f"### {text}" for text in long.split("### ")[1:]), strict=True))
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in short.splitlines()[2:]]
+    for name in chosen:
+        group, report = _measured(name)
+        sections[name] = _section(name, zoo.FOLDER / f"{name}.keras", group, report)
+        lines = [line for line in lines if line[0] != name] + _short(name, group)
+    known = zoo.names()
+    kept = [sections[name].strip() + "\n" for name in known if name in sections]
+    markdown.replace_between(zoo.FOLDER / "README.md", "models", "\n".join(kept))
     head = ("model", "file", "test pictures", "top-1 (95 %)", "change (95 %)", "agreement", "bytes")
-    markdown.replace_between(ROOT / "README.md", "results", markdown.table(head, short))
+    lines = sorted((line for line in lines if line[0] in known), key=lambda line: known.index(line[0]))
+    markdown.replace_between(ROOT / "README.md", "results", markdown.table(head, lines))
     return zoo_table.main()
 
 
+def _standing(path: Path, mark: str) -> str:
+    """What stands between the marks now."""
+    text = path.read_text(encoding="utf-8")
+    return text.partition(f"<!-- {mark}:begin")[2].partition("-->")[2].partition("<!--")[0].strip()
+
+
+def _measured(name: str) -> tuple[Group, Report]:
+    """A model's files validated against it."""
+    model = zoo.FOLDER / f"{name}.keras"
+    found = sorted(path for path in model.parent.glob(f"{model.stem}*") if path.suffix in (".tflite", ".onnx") and _is_export(path, model.stem))
+    if not found:
+        raise BadFile(f"{model} has no exports beside it; make them with: edgecnn export {name} --all")
+    report = validate(found, progress=progress())
+    (group,) = report.groups
+    return group, report
+
+
 def _is_export(path: Path, stem: str) -> bool:
-    return path.stem == stem or path.stem.startswith(f"{stem}_")
+    return path.stem == stem or path.stem.removeprefix(f"{stem}_") in SCHEMES
 
 
 def _section(name: str, model: Path, group: Group, report: Report) -> str:
