@@ -37,7 +37,7 @@ def make(name: str, recipe: Recipe, out: Path, *, fresh: bool, ranges: bool) -> 
     said.step(f"{name} -> {recipe.path(out)}")
     began = time.monotonic()
     weights = recipe.start()
-    preprocessing = preprocessing_for(recipe.architecture, image_size=recipe.image_size, weights=weights)
+    preprocessing = replace(preprocessing_for(recipe.architecture, image_size=recipe.image_size, weights=weights), **recipe.input)
     pictures = data.load(recipe.data, preprocessing, progress=said)
     train(
         recipe.architecture,
@@ -110,7 +110,7 @@ def main() -> int:
     known = recipes.read_all(RECIPES)
     if given.list:
         for name, recipe in known.items():
-            print(f"{name:<28} {recipe.time:<42} {recipe.accuracy}")
+            print(f"{name:<32} {recipe.time:<46} {recipe.accuracy}")
         return 0
     failed = []
     for recipe in (each for name in wanted(given, known) for each in seeded(known[name], given.seeds)):

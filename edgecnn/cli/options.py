@@ -13,18 +13,28 @@ from edgecnn.cli.parser import numbers
 def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True) -> None:
     """--mean, --std, --order, --resize, --labels, and --image-size unless it is switched off."""
     group = parser.add_argument_group("for models without a card, which someone else made")
-    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
-    group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
-    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
-    group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
+    add_input(group)
     if image_size:
         group.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input, where the file leaves them open")
     group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
 
 
+def add_input(group: argparse._ArgumentGroup) -> None:
+    """--mean, --std, --order, --resize."""
+    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
+    group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
+    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
+    group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
+
+
+def said_of_input(args: argparse.Namespace) -> dict[str, object]:
+    """What was said of the input, as fields of `Preprocessing`."""
+    return {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
+
+
 def preprocessing(args: argparse.Namespace, model: str | Path) -> Preprocessing | None:
     """What the options say, over what the model's file and card say; None when no option was given."""
-    given = {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
+    given = said_of_input(args)
     if not given and args.image_size is None:
         return None
     if args.image_size is not None:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edgecnn.cli.options import add_input
 from edgecnn.cli.parser import counts
 from edgecnn.settings import CLASS_WEIGHTS, FILLS, OPTIMIZERS, PLACES, PRECISIONS, SCHEDULES, Augment, Machine, Train
 
@@ -70,6 +71,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     transfer.add_argument("--weights", metavar="FILE", help="a .keras or .h5 file to start from, or `imagenet` for Keras' own; what fits is taken")
     transfer.add_argument("--teacher", metavar="FILE", help="a .keras file with the same labels, whose answers are learnt beside the labels")
     _add(transfer, TRANSFER, Train())
+    add_input(parser.add_argument_group("for weights without a card, which someone else made"))
     changes = parser.add_argument_group("random changes to the training pictures")
     _add(changes, CHANGES, AUGMENT)
     changes.add_argument("--flip", action=argparse.BooleanOptionalAction, default=None, help="mirror (default: where the data set's labels allow it)")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from edgecnn import card as cards
 from edgecnn import files
-from edgecnn.card import Card
+from edgecnn.card import Card, Preprocessing
 from edgecnn.catalog import architecture
 from edgecnn.errors import BadFile, BadSetting, EdgeCNNError
 from edgecnn.settings import Train
@@ -39,6 +39,7 @@ class Recipe:
         model: {"architecture": catalog row, "arguments": {...}}.
         train: fields of `Train`, with those of `Augment` in "augment".
         weights: to start from: "imagenet", or a file of the folder `weights` beside EDGECNN_DATA; "" for fresh ones.
+        input: what those weights want where they have no card: order, mean, std and resize of `Preprocessing`.
         teacher: model whose answers are learnt beside the labels, below the folder of all models, such as sign-digits/mobilenet; "" for none.
         ship: whether the repository may hold the model.
         needs: "accelerator" for what a processor is too slow for, or "".
@@ -54,6 +55,7 @@ class Recipe:
     model: dict
     train: dict
     weights: str = ""
+    input: dict = field(default_factory=dict)
     teacher: str = ""
     ship: bool = True
     needs: str = ""
@@ -69,6 +71,9 @@ class Recipe:
         refuse(not isinstance(self.architecture, str), f"architecture is {self.architecture!r}: expected text")
         refuse(not isinstance(self.arguments, dict), f"arguments is {self.arguments!r}: expected a table")
         architecture(self.architecture).with_defaults(self.arguments)
+        odd = [key for key in self.input if key not in ("order", "mean", "std", "resize")]
+        refuse(bool(odd), f"[input] has {', '.join(odd)}: expected order, mean, std or resize")
+        Preprocessing(self.image_size, self.image_size, **{"mean": (128.0,), "std": (128.0,), **self.input})
         _ = self.settings
 
     @property
@@ -152,10 +157,10 @@ def read_all(folder: str | os.PathLike[str]) -> dict[str, Recipe]:
 
 
 def _check_keys(given: Mapping[str, Any]) -> None:
-    known = [field.name for field in fields(Recipe)]
+    known = [it.name for it in fields(Recipe)]
     for key in given:
         refuse(key not in known, f"unknown key '{key}': expected one of {', '.join(known)}")
-    missing = [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in given]
+    missing = [it.name for it in fields(Recipe) if it.default is MISSING and it.default_factory is MISSING and it.name not in given]
     refuse(bool(missing), f"no {' and no '.join(missing)}: expected a value for each")
 
 

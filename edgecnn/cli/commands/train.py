@@ -12,6 +12,7 @@ from edgecnn import zoo
 from edgecnn.card import Card
 from edgecnn.catalog import COMMON, architecture
 from edgecnn.cli import train_options
+from edgecnn.cli.options import said_of_input
 from edgecnn.cli.parser import like, pair
 from edgecnn.cli.text import columns, percent
 from edgecnn.errors import BadSetting
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     wish, settings, machine = _wish(args, recipe), train_options.settings(args, recipe), train_options.machine(args)
     told = progress()
     preprocessing = train.preprocessing_for(wish.architecture, image_size=wish.image_size, weights=wish.weights)
+    preprocessing = replace(preprocessing, **{**(recipe.input if recipe else {}), **said_of_input(args)})
     data = data_sets.load(wish.data, preprocessing, strict=args.strict, progress=told)
     if args.flip is None and not args.no_augment and not recipe:
         settings = replace(settings, augment=replace(settings.augment, flip=data.flip))
