@@ -44,7 +44,8 @@ def _cards(recipe: Recipe) -> list[Path]:
     """Cards that the recipe has left, its other seeds among them."""
     own = recipe.path(zoo.FOLDER)
     pattern = re.compile(re.escape(own.stem) + r"(-seed\d+)?\.json")
-    return sorted(path for path in own.parent.glob("*.json") if pattern.fullmatch(path.name))
+    found = [path for path in own.parent.glob("*.json") if pattern.fullmatch(path.name)]
+    return sorted(found, key=lambda path: cards.read(path).seed)
 
 
 def _row(name: str, path: Path) -> list[str]:
