@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -60,6 +62,12 @@ def test_what_is_left_of_a_layer(layers, tflite, onnx, scheme):
         assert {kind: found[kind] for kind in expected} == expected
 
 
+def sums_saturate() -> bool:
+    """Whether ONNX Runtime adds products of bytes in 16 bits here, which overflow: x86 without VNNI. Neither ARM nor newer x86 does."""
+    processor = Path("/proc/cpuinfo")
+    return platform.machine() == "x86_64" and processor.exists() and "vnni" not in processor.read_text()
+
+
 @pytest.mark.parametrize("scheme", ["float32", "float16", "int8"])
 @pytest.mark.parametrize("relu", [False, True], ids=["any sign", "after relu"])
 def test_zeros_around_a_map_are_larger_than_what_is_negative(scheme, relu):
@@ -75,7 +83,7 @@ def test_zeros_around_a_map_are_larger_than_what_is_negative(scheme, relu):
         content = writer.quantize(scheme, content, ranges.choose(writer.extremes(content, inputs, None, SILENT)), "int8")
     answers = onnxruntime.InferenceSession(content.SerializeToString()).run(None, {INPUT: inputs})[0]
     expected = keras.ops.convert_to_numpy(model(inputs))
-    assert np.abs(answers - expected).max() < {"float32": 1e-4, "float16": 1e-2, "int8": 0.1}[scheme] * expected.std()
+    assert np.abs(answers - expected).max() < {"float32": 1e-4, "float16": 1e-2, "int8": 0.4 if sums_saturate() else 0.1}[scheme] * expected.std()
 
 
 def test_a_convolution_of_nine_million_weights_is_rounded_like_others():

@@ -4,7 +4,9 @@
     python tools/benchmark.py export       int8 and all eight files of MobileNet 1.0 at 224, against TensorFlow's guide (tools/guide_int8.py)
     python tools/benchmark.py evaluation   pictures a second of `edgecnn validate` against a bare loop of single-threaded interpreters
     python tools/benchmark.py groups       training step and files of ResNeXt-50: native groups against slices (tools/benchmark_groups.py)
-    python tools/benchmark.py              all four
+    python tools/benchmark.py training     pictures a second of `edgecnn train` against plain Keras and plain PyTorch, with options of its own
+                                           (tools/benchmark_training.py)
+    python tools/benchmark.py              all five
 
 The network has made-up weights that pass pictures through, so that its answers vary and survive rounding; the pictures are generated. Only time and
 memory are read here.
@@ -34,7 +36,7 @@ CALIBRATION = 100
 def main() -> None:
     """Run the parts that were named."""
     # The last two load TensorFlow here, and a process that is started from a large one is accounted as large.
-    parts = {"start": start, "export": export, "evaluation": evaluation, "groups": groups}
+    parts = {"start": start, "export": export, "training": training, "evaluation": evaluation, "groups": groups}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to measure; all when left out")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way (default: %(default)s)")
@@ -93,6 +95,13 @@ def groups(folder: Path, rounds: int) -> None:
     from benchmark_groups import measure
 
     measure(folder, _pictures(folder), rounds)
+
+
+def training(folder: Path, rounds: int) -> None:
+    """Pictures a second of a training, each contestant in a process of its own."""
+    import benchmark_training
+
+    benchmark_training.main(["--rounds", str(rounds)])
 
 
 def _bare_loop(file: Path, ready: np.ndarray) -> None:
@@ -201,5 +210,9 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.argv[1:2] == ["--make"]:
         make(sys.argv[2])
+    elif sys.argv[1:2] == ["training"]:
+        import benchmark_training
+
+        benchmark_training.main(sys.argv[2:])
     else:
         main()
