@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
-from pathlib import Path
 
 import keras
 import numpy as np
 import onnxruntime
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from exporting import sums_saturate
 
 from edgecnn.arch.lively import enliven
 from edgecnn.card import INPUT
@@ -60,12 +59,6 @@ def test_what_is_left_of_a_layer(layers, tflite, onnx, scheme):
     for fmt, expected in (("tflite", tflite), ("onnx", {"Gemm": 1, "MatMul": 0, **onnx})):
         found = _kinds(fmt, [getattr(keras.layers, kind)(**arguments) for kind, arguments in layers], scheme)
         assert {kind: found[kind] for kind in expected} == expected
-
-
-def sums_saturate() -> bool:
-    """Whether ONNX Runtime adds products of bytes in 16 bits here, which overflow: x86 without VNNI. Neither ARM nor newer x86 does."""
-    processor = Path("/proc/cpuinfo")
-    return platform.machine() == "x86_64" and processor.exists() and "vnni" not in processor.read_text()
 
 
 @pytest.mark.parametrize("scheme", ["float32", "float16", "int8"])

@@ -16,24 +16,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-TOOLS = Path(__file__).resolve().parent
+from contestant import Contestant, Found
+from markdown import table
+
 NAMES = {"ours": "edgecnn train", "plain_keras": "plain Keras", "plain_torch": "plain PyTorch"}
 TARGETS = {"plain_keras": 1.5, "plain_torch": 0.9}  # on an accelerator, pictures a second over theirs
+LIMITS = {True: 180, False: 500}  # seconds, for small cases or not
 PASSES = 3  # forward, and backward to the inputs and to the weights
-PATIENCE = 300  # seconds that a contestant may take to start, or for a round
-Found = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,81 +59,14 @@ class Case:
 def cases(small: bool, accelerated: bool) -> list[Case]:
     """What is measured, the quickest first."""
     if small:
-        steps = {"mobilenet-0.25": 20, "mobilenet": 8, "squeezenet": 8, "resnet50": 4}
+        steps = {"mobilenet-0.25": 4, "squeezenet": 4, "mobilenet": 2, "resnet50": 2}
         return [Case(name.split("-")[0], 32, 16, count, accelerated, {"width": 0.25} if "-" in name else {}) for name, count in steps.items()]
     return [Case(name, *sizes, accelerated) for sizes in ((32, 256, 200), (224, 128, 50)) for name in ("mobilenet", "squeezenet", "resnet50")]
 
 
-class Contestant:
-    """A process of tools/training_contestants.py; it begins to work when it is made."""
-
-    def __init__(self, name: str, case: Case | None) -> None:
-        self.name, self.found, self.failed = name, {}, ""
-        self.rounds: list[float] = []
-        self.errors = tempfile.TemporaryFile("w+")
-        backend = os.environ.get("KERAS_BACKEND", "jax")
-        # Three processes share the device: none may take most of its memory beforehand.
-        shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        paths = os.pathsep.join(filter(None, [str(TOOLS.parent), os.environ.get("PYTHONPATH", "")]))
-        self.process = subprocess.Popen(
-            [sys.executable, str(TOOLS / "training_contestants.py"), name, json.dumps(asdict(case) if case else {})],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            env={**os.environ, **shared, "KERAS_BACKEND": backend, "PYTHONPATH": paths},
-        )
-
-    def answer(self) -> Found:
-        """The next thing it tells; {} once it failed, which is then written in `failed`."""
-        if self.failed:
-            return {}
-        late = threading.Timer(PATIENCE, self.process.kill)
-        late.start()
-        line = self.process.stdout.readline()
-        late.cancel()
-        found = json.loads(line) if line else {"failed": self._end()}
-        self.failed = found.get("failed", "")
-        return {} if self.failed else found
-
-    def prepare(self) -> None:
-        """Wait until it told its facts and trained its first round, which compiles."""
-        self.found = self.answer()
-        self.found |= self.answer()
-
-    def round(self, pictures: int) -> None:
-        """Let it train one round of so many pictures; what it told of the device stays the latest."""
-        if self.failed:
-            return
-        try:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self.failed = self._end()
-            return
-        found = self.answer()
-        if found:
-            self.rounds.append(pictures / found["seconds"])
-            self.found["memory"] = found["memory"]
-
-    def close(self) -> None:
-        """End it."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-
-    def _end(self) -> str:
-        status = self.process.wait()
-        self.errors.seek(0)
-        last = (self.errors.read().split("\n")[-2:] or [""])[0][:200]
-        killed = " (out of memory, or longer than {PATIENCE} s)".format(PATIENCE=PATIENCE) if status == -9 else ""
-        return f"ended with status {status}{killed} {last}".strip()
-
-
 def machine() -> Found:
     """What the device is and how fast it multiplies matrices."""
-    one = Contestant("machine", None)
+    one = Contestant("machine", {})
     found = one.answer()
     one.close()
     if not found:
@@ -149,14 +77,13 @@ def machine() -> Found:
 def measured(case: Case, rounds: int, flops: float, apart: bool) -> Found:
     """One case, all contestants: facts, rates [pictures a second] and ratios."""
     contestants: list[Contestant] = []
-    for name in NAMES:
-        contestants.append(Contestant(name, case))
-        if apart:
-            contestants[-1].prepare()
     try:
-        for one in contestants:
-            if not apart:
-                one.prepare()
+        for name in NAMES:
+            contestants.append(Contestant(name, asdict(case)))
+            if apart:
+                contestants[-1].prepare()
+        for one in contestants if not apart else ():
+            one.prepare()
         _same_nets(contestants)
         for number in range(rounds):
             for place in range(len(contestants)):
@@ -166,13 +93,8 @@ def measured(case: Case, rounds: int, flops: float, apart: bool) -> Found:
             one.close()
     macs = next((one.found["macs"] for one in contestants if "macs" in one.found), 0)
     most = flops / (2 * PASSES * macs) if macs else 0.0
-    return {
-        "case": case.name,
-        **asdict(case),
-        "macs": macs,
-        "most": most,
-        "contestants": {one.name: _summary(one, contestants[0], most) for one in contestants},
-    }
+    summaries = {one.name: _summary(one, contestants[0], most) for one in contestants}
+    return {"case": case.name, **asdict(case), "macs": macs, "most": most, "contestants": summaries}
 
 
 def _same_nets(contestants: Sequence[Contestant]) -> None:
@@ -218,9 +140,6 @@ def _compared(name: str, one: Found, found: Found) -> str:
 
 def markdown(results: Sequence[Found]) -> str:
     """All cases as a table."""
-    sys.path.insert(0, str(TOOLS))
-    from markdown import table
-
     head = ["network/pixels", "batch", *(f"{name}, pictures/s" for name in NAMES.values()), "over Keras", "over PyTorch", "at most", "our share", "peak MiB"]
     rows = []
     for found in results:
@@ -244,10 +163,11 @@ def main(words: Sequence[str] | None = None) -> None:
     rate = f"{device['flops'] / 1e12:.3g} TFLOP/s in {device['dtype']} products of {device['matrix']}"
     print(f"  {device['device']}, Keras on {device['backend']}, {rate}; medians (ranges) of {wanted.rounds} rounds in turn", flush=True)
     results: list[Found] = []
+    limit = wanted.limit or LIMITS[small]
     longest = 0.0
     for case in chosen:
-        if time.monotonic() - began + longest > wanted.limit:
-            print(f"  {case.name}: left out, the limit of {wanted.limit:g} s is near")
+        if time.monotonic() - began + longest > limit:
+            print(f"  {case.name}: left out, the limit of {limit:g} s is near")
             continue
         start = time.monotonic()
         results.append(measured(case, wanted.rounds, device["flops"], wanted.one_by_one))
@@ -267,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", action="store_true", help="batches of 16 at 32 pixels; always so where there is no accelerator")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name has TEXT, such as resnet50 or /224")
     parser.add_argument("--one-by-one", action="store_true", help="let contestants start and compile one after the other")
-    parser.add_argument("--limit", type=float, default=500, metavar="SECONDS", help="begin no case that would end later (default: %(default)s)")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="begin no case that would end later (default: 500, or 180 where all is small)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, after each case")
     parser.add_argument("--markdown", action="store_true", help="print a table in Markdown at the end")
     return parser

@@ -108,7 +108,7 @@ def parameters(net: nn.Module) -> int:
 
 
 def changed(pictures: Tensor, chosen: Tensor, crop: int) -> Tensor:
-    """Random flip and shift by whole pixels, up to `crop`, the nearest pixel coming in: uint8 [M, H, W, 3] and indices [N] -> uint8 [N, 3, H, W], channels last."""
+    """Random flip and shift by whole pixels, up to `crop`, the nearest pixel coming in: uint8 [M, H, W, 3] and indices [N] -> uint8 [N, 3, H, W]."""
     count, size, device = len(chosen), pictures.shape[1], pictures.device
     at = torch.arange(size, device=device)
     down, right = torch.randint(-crop, crop + 1, (2, count, 1), device=device)

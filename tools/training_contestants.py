@@ -1,12 +1,13 @@
 """The processes that tools/benchmark_training.py measures: one contestant in each, which trains a round whenever it is told to.
 
-python tools/training_contestants.py NAME CASE     CASE is JSON; answers are JSON, one a line; a line on standard input asks for a round, its end for the end
+python tools/training_contestants.py NAME CASE     CASE is JSON
+
+Answers are JSON, one a line. A line on standard input asks for a round; the end of the input ends the process.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
+import importlib.abc
 import json
 import os
 import platform
@@ -174,6 +175,15 @@ def memory(name: str) -> tuple[str, int]:
 CONTESTANTS: dict[str, Callable[[Case, Callable[..., None]], Iterator[Any]]] = {one.__name__: one for one in (ours, plain_keras, plain_torch, machine)}
 
 
+class WithoutTensorFlow(importlib.abc.MetaPathFinder):
+    """Makes every machine one where TensorFlow is not installed: Keras on another backend loads it here and there, and it takes memory of the GPU."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse TensorFlow, leave all else to others."""
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("tensorflow is hidden here", name="tensorflow")
+
+
 def serve(name: str, case: Case, out: TextIO) -> None:
     """Run a contestant: facts first, then the seconds of one round after the other, each when asked for; a failure in words."""
 
@@ -181,7 +191,7 @@ def serve(name: str, case: Case, out: TextIO) -> None:
         print(json.dumps(answer), file=out, flush=True)
 
     def turn(seconds: float) -> None:
-        tell({"seconds": seconds, "memory": memory(name), "tensorflow": bool(sys.modules.get("tensorflow"))})
+        tell({"seconds": seconds, "memory": memory(name), "tensorflow": "tensorflow" in sys.modules})
         if not sys.stdin.readline():
             raise SystemExit
 
@@ -198,13 +208,9 @@ def main() -> None:
     """Serve on what was standard output; what libraries print goes to standard error."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    hide: contextlib.AbstractContextManager = contextlib.nullcontext()
-    if os.environ.get("KERAS_BACKEND") != "tensorflow" and importlib.util.find_spec("tensorflow"):
-        from edgecnn.runtime.startup import without_tensorflow
-
-        hide = without_tensorflow()
-    with hide:
-        serve(sys.argv[1], json.loads(sys.argv[2]), out)
+    if os.environ.get("KERAS_BACKEND") != "tensorflow":
+        sys.meta_path.insert(0, WithoutTensorFlow())
+    serve(sys.argv[1], json.loads(sys.argv[2]), out)
 
 
 if __name__ == "__main__":
