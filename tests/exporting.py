@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +95,3 @@ def _folds(norm: layers.BatchNormalization) -> bool:
     if isinstance(before, layers.BatchNormalization):
         return _folds(before)
     return isinstance(before, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D) and before.activation is keras.activations.linear
-
-
-def sums_saturate() -> bool:
-    """Whether ONNX Runtime adds products of bytes in 16 bits here, which overflow: x86 without VNNI. Neither ARM nor newer x86 does."""
-    processor = Path("/proc/cpuinfo")
-    return platform.machine() == "x86_64" and processor.exists() and "vnni" not in processor.read_text()
