@@ -61,7 +61,7 @@ def test_the_smallest_case_has_finite_ratios(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (case,) = json.loads(out.read_text())["cases"]
-    for name, module in (("ours", "jax"), ("plain_keras", "jax"), ("plain_torch", "torch")):
+    for name, module in (("ours", "jax"), ("plain_keras", "jax"), ("keras_flip", "jax"), ("plain_torch", "torch")):
         found = case["contestants"][name]
         if not find_spec(module):
             assert found["failed"] == f"{module} is not installed here"
