@@ -93,7 +93,7 @@ def test_class_weights_change_the_loss_of_training_alone():
     given = {"pictures": keras.ops.convert_to_tensor(data.splits["train"].pictures[:16])}
     labels = np.eye(10, dtype="float32")[data.splits["train"].labels[:16]]
     inputs, _, weights = model.preparation((given, keras.ops.convert_to_tensor(labels)), True)
-    logits = keras.ops.convert_to_numpy(net.output if False else keras.Model(net.input, net.get_layer("logits").output)(inputs))
+    logits = keras.ops.convert_to_numpy(keras.Model(net.input, net.get_layer("logits").output)(inputs))
     cross_entropy = -(labels * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))).sum(axis=1)
     expected = (cross_entropy * transfer.class_weights(data.splits["train"], 10, "balanced")[labels.argmax(axis=1)]).mean()
     assert float(model.compute_loss(y=labels, y_pred=logits, sample_weight=weights)) == pytest.approx(expected, rel=1e-4)
@@ -147,3 +147,8 @@ def test_a_distillation_that_was_cut_off_goes_on_and_its_checkpoint_has_no_teach
 def test_a_teacher_of_other_labels_is_refused(other):
     with pytest.raises(BadSetting, match=r"teacher other.keras has other labels \(7 of them"):
         distil.teacher(other, preprocessing_for("lenet"), tuple("0123456789"))
+
+
+def test_class_weights_beside_a_teacher_are_refused(lenet, tmp_path):
+    words = ("train", "lenet", "--teacher", lenet, "--class-weights", "balanced", "--out", tmp_path)
+    refused(edgecnn(*words), "class weights 'balanced' with a teacher")

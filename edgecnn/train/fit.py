@@ -103,7 +103,8 @@ def fit(task: Task, checkpoint: Checkpoint, progress: Progress) -> State:
         CheckFailed: the loss is no longer a number; the checkpoint holds the last whole epoch. BadFile: the checkpoint cannot be written.
     """
     state = checkpoint.load() or State()
-    checkpoint.save(state)  # a folder that cannot be written is found out now, not after the first epoch
+    if leads():
+        checkpoint.save(state)  # a folder that cannot be written is found out now, not after the first epoch
     settings, steps, meter = task.settings, task.feed.steps, Meter()
     if state.history:
         progress.step(f"resumed after epoch {len(state.history)} of {settings.epochs}")

@@ -105,6 +105,9 @@ def check(job: Job, data: Dataset) -> None:
         raise BadSetting(f"freeze {job.settings.freeze} without weights to start from: expected --weights FILE or imagenet")
     if job.teacher and job.arguments.get("auxiliary"):
         raise BadSetting("a teacher and auxiliary classifiers in one training: expected one of them; --auxiliary none leaves them out")
+    if job.teacher and job.settings.class_weights != "equal":
+        kind = job.settings.class_weights
+        raise BadSetting(f"class weights '{kind}' with a teacher: Keras' distillation weighs all pictures the same; expected equal, or no teacher")
     if job.teacher:
         files.check_file(job.teacher, "teacher (.keras)")
     if job.weights == twins.IMAGENET:
