@@ -101,26 +101,56 @@ def test_two_devices_lose_the_same_as_one_at_every_step(tmp_path, case):
     assert one["losses"][-1] < one["losses"][0] - 0.1, "it learned nothing, so the rest proves little"
 
 
-@pytest.mark.slow
-def test_two_processes_lose_the_same_as_one(tmp_path):
-    one = on("jax", tmp_path, "steps")
+def two_processes(outs, what):
+    """Both processes of one training, as (exit code, what it printed, its errors)."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     several = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
     both = [
         subprocess.Popen(
-            command(tmp_path, "steps", machine={"distribute": True}),
+            command(out, what, machine={"distribute": True}),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment("jax", JAX_PROCESS_ID=str(number), **several),
         )
-        for number in range(2)
+        for number, out in enumerate(outs)
     ]  # fmt: skip
     told = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], told[0][1][-1500:] + told[1][1][-1500:]
-    for out, _ in told:
-        found = json.loads(out.splitlines()[-1])
+    return [(process.returncode, out, err) for process, (out, err) in zip(both, told, strict=True)]
+
+
+def answers(told):
+    assert [code for code, _, _ in told] == [0, 0], "".join(err[-1500:] for _, _, err in told)
+    return [json.loads(out.splitlines()[-1]) for _, out, _ in told]
+
+
+@pytest.mark.slow
+def test_two_processes_lose_the_same_as_one(tmp_path):
+    one = on("jax", tmp_path, "steps")
+    for found in answers(two_processes([tmp_path, tmp_path], "steps")):
         assert found["devices"] == 2
         assert np.abs(np.subtract(one["losses"], found["losses"])).max() <= 1e-4
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_files_of_one_training(jax, tmp_path):
+    one, other = answers(two_processes([tmp_path, tmp_path], "train"))
+    assert one["right"] == other["right"]
+    assert abs(one["right"] - jax[1]["right"]) <= 0.01 * 382
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lenet.csv", "lenet.json", "lenet.keras", "lenet.png"]
+    assert len((tmp_path / "lenet.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.slow
+def test_processes_that_see_different_checkpoints_say_so(jax, tmp_path):
+    running = subprocess.Popen(command(tmp_path / "one"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment("jax"))
+    table = tmp_path / "one" / ".lenet.training" / "log.csv"
+    while running.poll() is None and not (table.exists() and len(table.read_text().splitlines()) > 1):
+        time.sleep(0.005)
+    running.kill()
+    running.wait()
+    told = two_processes([tmp_path / "one", tmp_path / "two"], "train")
+    assert all(code != 0 for code, _, _ in told)
+    assert "the processes find [1, 0] finished epochs there" in told[0][2]
 
 
 def test_killed_at_some_step_jax_goes_on_to_the_same_weights(jax, tmp_path):

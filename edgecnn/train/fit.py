@@ -25,7 +25,7 @@ from edgecnn.train.feed import Feed
 from edgecnn.train.learner import Learner, Preparation, learner
 from edgecnn.train.log import Log
 from edgecnn.train.meter import Meter
-from edgecnn.train.parallel import leads
+from edgecnn.train.parallel import agree, leads
 
 ADVICE = "lower the learning rate or lengthen the warm-up"
 
@@ -103,12 +103,13 @@ def fit(task: Task, checkpoint: Checkpoint, progress: Progress) -> State:
         CheckFailed: the loss is no longer a number; the checkpoint holds the last whole epoch. BadFile: the checkpoint cannot be written.
     """
     state = checkpoint.load() or State()
+    agree(len(state.history), checkpoint.folder)
     if leads():
         checkpoint.save(state)  # a folder that cannot be written is found out now, not after the first epoch
     settings, steps, meter = task.settings, task.feed.steps, Meter()
     if state.history:
         progress.step(f"resumed after epoch {len(state.history)} of {settings.epochs}")
-    log = Log(checkpoint.table, state.history, task.machine.tensorboard, checkpoint.name)
+    log = Log(checkpoint.table, state.history, task.machine.tensorboard, checkpoint.name, writes=leads())
     with log, progress.track(f"training {task.net.name}", settings.epochs * steps) as advance:
         advance(len(state.history) * steps, "")
         for number, phase in enumerate(transfer.phases(settings)):

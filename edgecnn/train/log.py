@@ -32,7 +32,7 @@ class Log:
         rows: figures of all finished epochs.
     """
 
-    def __init__(self, path: Path, history: Sequence[Row], tensorboard: str = "", name: str = "") -> None:
+    def __init__(self, path: Path, history: Sequence[Row], tensorboard: str = "", name: str = "", *, writes: bool = True) -> None:
         """Write the table of the epochs that a resumed training has behind it; none for a fresh one.
 
         Args:
@@ -40,12 +40,14 @@ class Log:
             history: figures of the finished epochs.
             tensorboard: folder for event files; "" for none. What an earlier run wrote there of later epochs is hidden by TensorBoard.
             name: of the run, a folder below `tensorboard`.
+            writes: false in all but one of the processes of a training, so that they do not write the same files.
 
         Raises:
             BadSetting: `tensorboard` without tensorboardX. BadFile: a place that cannot be written.
         """
         self.path, self.rows = Path(path), [dict(row) for row in history]
-        self._events = Events(Path(tensorboard) / name, len(self.rows)) if tensorboard else None
+        self._writes = writes
+        self._events = Events(Path(tensorboard) / name, len(self.rows)) if tensorboard and writes else None
         self._write()
 
     def epoch(self, row: Row) -> None:
@@ -68,7 +70,8 @@ class Log:
         self.close()
 
     def _write(self) -> None:
-        files.write_text(self.path, table(self.rows))
+        if self._writes:
+            files.write_text(self.path, table(self.rows))
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from edgecnn.errors import BadSetting
+from edgecnn.errors import BadFile, BadSetting
 from edgecnn.settings import Machine
 
 ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
@@ -61,3 +63,22 @@ def leads() -> bool:
     import jax
 
     return jax.process_index() == 0
+
+
+def agree(epochs: int, folder: Path) -> None:
+    """Wait for the other processes, and make sure that all go on after the same epoch; nothing where there is one.
+
+    Raises:
+        BadFile: they found different checkpoints, for `folder` is not the same place for all. Unnoticed, they would wait for each other for ever.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if jax.process_count() == 1:
+        return
+    from jax.experimental import multihost_utils
+
+    found = np.ravel(multihost_utils.process_allgather(np.array(epochs))).tolist()
+    if len(set(found)) > 1:
+        raise BadFile(f"{folder}: the processes find {found} finished epochs there; expected the same; write to a folder that all of them see")

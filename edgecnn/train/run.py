@@ -78,7 +78,9 @@ def run(job: Job, data: Dataset, *, progress: Progress, fresh: bool) -> Card:
             progress.step(f"batches of {job.settings.batch_size} are shared among {count} devices")
         checkpoint = Checkpoint(job.model, job.digest(data))
         if fresh:
-            checkpoint.remove()
+            if parallel.leads():
+                checkpoint.remove()
+            parallel.agree(0, checkpoint.folder)  # nobody looks for the checkpoint before it is gone
         elif checkpoint.exists() and checkpoint.load() is None:
             progress.step("the training that was cut off here had other settings, data or versions: starting over")
         initial.seed(job.settings.seed)
