@@ -16,6 +16,7 @@ _VERBS = {
     "load_data": ("edgecnn.data", "load"),
     "load": ("edgecnn.predict", "load"),
     "train": ("edgecnn.train", "train"),
+    "compress": ("edgecnn.compress", "compress"),
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
 }

@@ -90,6 +90,7 @@ class Card:
         preprocessing: how a picture becomes the input.
         data: the data set that it was trained on.
         recipe: settings of the training, as plain values.
+        compression: what was done to the weights after their training: "prune", "cluster", "quantize" -> settings as plain values.
         sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet".
         accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
         versions: package name -> version at training.
@@ -109,6 +110,7 @@ class Card:
     data: DataRef | None = None
     recipe: Mapping[str, object] = field(default_factory=dict)
     seed: int | None = None
+    compression: Mapping[str, object] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

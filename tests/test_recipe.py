@@ -122,6 +122,14 @@ def test_weights_lie_beside_the_data(small, tmp_path, monkeypatch):
     assert named.start() == tmp_path / "weights" / "net.keras"
 
 
+def test_a_second_cycle_starts_from_a_model_of_the_zoo(small, tmp_path):
+    named = replace(recipe.read(small), weights="trashnet/first")
+    with pytest.raises(BadFile, match=r"no such model that .* starts from"):
+        named.start(tmp_path)
+    files.write_bytes(tmp_path / "trashnet" / "first.keras", b"weights")
+    assert named.start(tmp_path) == tmp_path / "trashnet" / "first.keras"
+
+
 def test_it_is_done_when_its_own_model_lies_there(small, tmp_path):
     it = recipe.read(small)
     assert not it.done(tmp_path)

@@ -36,7 +36,7 @@ def make(name: str, recipe: Recipe, out: Path, *, fresh: bool, ranges: bool) -> 
     said = progress()
     said.step(f"{name} -> {recipe.path(out)}")
     began = time.monotonic()
-    weights = recipe.start()
+    weights = recipe.start(out)
     preprocessing = replace(preprocessing_for(recipe.architecture, image_size=recipe.image_size, weights=weights), **recipe.input)
     pictures = data.load(recipe.data, preprocessing, progress=said)
     train(

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "list": "architectures, number formats, data sets and trained models",
     "info": "what an architecture, a model or an exported file is made of",
     "train": "train an architecture on labelled pictures",
+    "compress": "prune, cluster or train a model under int8's rounding",
     "export": "write a model as TFLite and ONNX, in one or more number formats",
     "validate": "compare exported files with their original: accuracy, size, latency",
     "benchmark": "measure the latency of files, and nothing else",

@@ -10,13 +10,14 @@ from edgecnn.card import Preprocessing
 from edgecnn.cli.parser import numbers
 
 
-def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True) -> None:
-    """--mean, --std, --order, --resize, --labels, and --image-size unless it is switched off."""
+def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True, labels: bool = True) -> None:
+    """--mean, --std, --order, --resize, and --labels and --image-size unless they are switched off."""
     group = parser.add_argument_group("for models without a card, which someone else made")
     add_input(group)
     if image_size:
         group.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input, where the file leaves them open")
-    group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
+    if labels:
+        group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
 
 
 def add_input(group: argparse._ArgumentGroup) -> None:

@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 from edgecnn.settings.augment import FILLS, Augment
+from edgecnn.settings.channels import IMPORTANCES, Channels
+from edgecnn.settings.compress import FINE_TUNING, PATTERNS, Cluster, Compress, Prune, QuantizeAware, fine_tuning
 from edgecnn.settings.export import IO_TYPES, Export
 from edgecnn.settings.limits import Limits
 from edgecnn.settings.train import CLASS_WEIGHTS, OPTIMIZERS, PLACES, PRECISIONS, SCHEDULES, Machine, Train
 
-__all__ = ["CLASS_WEIGHTS", "FILLS", "IO_TYPES", "OPTIMIZERS", "PLACES", "PRECISIONS", "SCHEDULES", "Augment", "Export", "Limits", "Machine", "Train"]
+__all__ = [
+    "CLASS_WEIGHTS",
+    "FILLS",
+    "FINE_TUNING",
+    "IMPORTANCES",
+    "IO_TYPES",
+    "OPTIMIZERS",
+    "PATTERNS",
+    "PLACES",
+    "PRECISIONS",
+    "SCHEDULES",
+    "Augment",
+    "Channels",
+    "Cluster",
+    "Compress",
+    "Export",
+    "Limits",
+    "Machine",
+    "Prune",
+    "QuantizeAware",
+    "Train",
+    "fine_tuning",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from edgecnn import card as cards
-from edgecnn import files
+from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.catalog import architecture
 from edgecnn.errors import BadFile, BadSetting, EdgeCNNError
@@ -38,7 +38,8 @@ class Recipe:
         image_size: height and width of the input in pixels.
         model: {"architecture": catalog row, "arguments": {...}}.
         train: fields of `Train`, with those of `Augment` in "augment".
-        weights: to start from: "imagenet", or a file of the folder `weights` beside EDGECNN_DATA; "" for fresh ones.
+        weights: to start from: "imagenet", a file of the folder `weights` beside EDGECNN_DATA, or a model below the folder of all models, such as
+            trashnet/first-mobilenet; "" for fresh ones.
         input: what those weights want where they have no card: order, mean, std and resize of `Preprocessing`.
         teacher: model whose answers are learnt beside the labels, below the folder of all models, such as sign-digits/mobilenet; "" for none.
         ship: whether the repository may hold the model.
@@ -95,14 +96,16 @@ class Recipe:
         """
         return _settings(self.train)
 
-    def start(self) -> Path | str | None:
-        """The weights to start from: a file, "imagenet", or None for fresh ones.
+    def start(self, out: Path = zoo.FOLDER) -> Path | str | None:
+        """The weights to start from: a file, "imagenet", or None for fresh ones; `out` is the folder of all models.
 
         Raises:
             BadFile: EDGECNN_DATA is not set, or there is no such file.
         """
         if self.weights in ("", "imagenet"):
             return self.weights or None
+        if "/" in self.weights:
+            return files.check_file(out / f"{self.weights}.keras", f"model that {self.name} starts from")
         data = os.environ.get("EDGECNN_DATA")
         if not data:
             raise BadFile(f"{self.name} starts from {self.weights}, of the folder `weights` beside EDGECNN_DATA, which is not set; set EDGECNN_DATA")

@@ -23,7 +23,7 @@ from edgecnn.runtime.preprocess import prepare
 from edgecnn.runtime.startup import without_tensorflow
 from edgecnn.settings import Augment, Machine, Train
 from edgecnn.statistics import accuracy
-from edgecnn.train import curves, distil, fit, imagenet, initial, optimizer, parallel, processor, twins, weights
+from edgecnn.train import curves, distil, fit, imagenet, initial, memory, optimizer, parallel, processor, twins, weights
 from edgecnn.train.changes import Changes
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 from edgecnn.train.engine import engine
@@ -73,7 +73,7 @@ def versions() -> dict[str, str]:
 def run(job: Job, data: Dataset, *, progress: Progress, fresh: bool) -> Card:
     """Train, judge on val and test, and write model, card, curves and log; see `edgecnn.train.train`."""
     check(job, data)
-    with without_tensorflow(), parallel.devices(job.machine, job.settings.batch_size) as count:
+    with memory.kept(not optimizer.accelerated()), without_tensorflow(), parallel.devices(job.machine, job.settings.batch_size) as count:
         if count > 1:
             progress.step(f"batches of {job.settings.batch_size} are shared among {count} devices")
         checkpoint = Checkpoint(job.model, job.digest(data))

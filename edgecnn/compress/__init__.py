@@ -1,0 +1,93 @@
+"""DOOR to compression: a trained model becomes a smaller one by further training, and is judged beside the model that it was."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn.card import Card, Preprocessing
+from edgecnn.door import open_door
+from edgecnn.progress import SILENT, Progress
+from edgecnn.settings import Compress
+
+if TYPE_CHECKING:
+    from edgecnn.data import Dataset
+
+
+@dataclass(frozen=True)
+class Change:
+    """What compression did to the answers on one split.
+
+    Attributes:
+        split, pictures: on which it was measured.
+        before, after: top-1 accuracy as shares.
+        low, high: 95 % interval of after minus before (Tango's paired interval).
+        agreement: share of the pictures on which both give the same answer.
+    """
+
+    split: str
+    pictures: int
+    before: float
+    after: float
+    low: float
+    high: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A compressed model that was written.
+
+    Attributes:
+        path: of the .keras file.
+        card: beside it.
+        zeros: share of its weights that are zero.
+        values: mean number of different values a kernel.
+        changes: on val, by which the best epoch was chosen, and on test.
+    """
+
+    path: Path
+    card: Card
+    zeros: float
+    values: float
+    changes: tuple[Change, ...]
+
+
+def compress(
+    model: str | os.PathLike[str],
+    *,
+    settings: Compress,
+    data: str | os.PathLike[str] | Dataset | None = None,
+    preprocessing: Preprocessing | None = None,
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    progress: Progress = SILENT,
+    fresh: bool = False,
+) -> Compressed:
+    """Prune, cluster or train a model under int8's rounding, and write OUT/NAME.keras with its card. The model itself stays as it is.
+
+    Each step is a fine-tuning under the eyes of the original: its softened answers are learnt beside the labels. Val chooses the epoch, test is read once,
+    at the end. What was cut off goes on where it was when the same call is made again. Needs Keras on TensorFlow, because TF-MOT does.
+
+    Args:
+        model: a .keras or .h5 file, or the name of a model under `models/`.
+        settings: what is done, and how the fine-tuning goes.
+        data: pictures to fine-tune on, and to judge on; the card's data set when left out.
+        preprocessing: for models without a card.
+        out: folder to write to; the model's own when left out.
+        name: of the result; the model's with what was done, such as `mobilenet-prune50-qat`, when left out.
+        progress: told of every step.
+        fresh: start over although a compression was cut off.
+
+    Raises:
+        BadSetting: a layer that TF-MOT's Keras does not have, or a wish that the network cannot fulfil. BadFile, BadData, UnknownName: as elsewhere.
+        CheckFailed: the loss is no longer a number.
+    """
+    from edgecnn.compress import run
+
+    return run.run(model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh)
+
+
+open_door(__name__)

@@ -1,0 +1,203 @@
+"""One compression from start to end: load, fine-tune step after step, judge beside the original, write."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from edgecnn import card as cards
+from edgecnn import data as data_sets
+from edgecnn import files, zoo
+from edgecnn.card import Card, Preprocessing
+from edgecnn.compress import Change, Compressed
+from edgecnn.data import Dataset, Split
+from edgecnn.errors import BadData, BadSetting
+from edgecnn.progress import Progress
+from edgecnn.runtime.keras_model import KerasRunner
+from edgecnn.runtime.preprocess import prepare
+from edgecnn.settings import Compress
+from edgecnn.statistics import accuracy, paired_interval
+from edgecnn.train import curves, memory, optimizer
+from edgecnn.train.checkpoint import Checkpoint, State, digest
+from edgecnn.train.feed import slices
+from edgecnn.train.run import versions
+
+# Training pictures on which the importance of filters is measured.
+PICTURES_FOR_IMPORTANCE = 512
+
+WHAT = {"channels": "mending what is left", "prune": "pruning", "cluster": "clustering", "quantize": "training under int8's rounding"}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is compressed, with what, to where."""
+
+    original: Path
+    card: Card
+    net: keras.Model
+    settings: Compress
+    data: Dataset
+    target: Path
+
+    def checkpoint(self, step: str, start: list[np.ndarray]) -> Checkpoint:
+        """That of one step, which depends on everything that the step depends on."""
+        plain = {"step": step, "settings": self.settings.plain(), "train": self.settings.train.plain(), "data": self.data.digest, "versions": versions()}
+        weights = [hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest() for value in start]
+        return Checkpoint(self.target.with_name(f"{self.target.stem}-{step}.keras"), digest({**plain, "start": weights}))
+
+
+def run(
+    model: str | os.PathLike[str],
+    settings: Compress,
+    *,
+    data: str | os.PathLike[str] | Dataset | None,
+    preprocessing: Preprocessing | None,
+    out: str | os.PathLike[str] | None,
+    name: str | None,
+    progress: Progress,
+    fresh: bool,
+) -> Compressed:
+    """See `edgecnn.compress.compress`."""
+    if keras.backend.backend() != "tensorflow":
+        raise BadSetting(f"Keras runs on {keras.backend.backend()}: TF-MOT needs tensorflow; compress in a process of its own with KERAS_BACKEND=tensorflow")
+    path = zoo.find(model)
+    folder = Path(out) if out is not None else path.parent
+    files.check_writable(folder)
+    progress.step(f"loading {path}")
+    original = KerasRunner(path, preprocessing=preprocessing)
+    card = original.card or Card(name=path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(path))
+    pictures = _data(card, data, progress)
+    job = _Job(path, card, original.model, settings, pictures, folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras")
+    if job.target.resolve() == path.resolve():
+        raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
+    return _write(job, *_steps(job, progress, fresh), progress)
+
+
+def _data(card: Card, given: str | os.PathLike[str] | Dataset | None, progress: Progress) -> Dataset:
+    if isinstance(given, Dataset):
+        found = given
+    else:
+        if given is None and card.data is None:
+            raise BadData(f"{card.name}'s card names no data set; give labelled photos with --data FOLDER")
+        found = data_sets.load(given if given is not None else card.data.name, card.preprocessing, progress=progress)
+    if card.labels and tuple(found.classes) != tuple(card.labels):
+        raise BadData(f"data set {found.name} has classes {', '.join(found.classes[:4])} ...; expected the model's: {', '.join(card.labels[:4])} ...")
+    return found
+
+
+def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dict[str, State]]:
+    """The network after the last step, and how each step went."""
+    from edgecnn.compress import fit
+    from edgecnn.compress.legacy_keras import to_legacy
+
+    net, states = keras.models.clone_model(job.net), {}
+    net.set_weights(job.net.get_weights())
+    output = logits_of(job.net)
+    taught_by = fit.teacher(job.net, output)
+    for step in job.settings.steps():
+        if step == "channels":
+            net = _narrowed(job, net, progress)
+        checkpoint = job.checkpoint(step, net.get_weights())
+        if fresh:
+            checkpoint.remove()
+        steps = job.settings.train.epochs * max(1, len(job.data.splits["train"]) // job.settings.train.batch_size)
+        stage = _stage(step)(to_legacy(net, output), getattr(job.settings, step), steps)
+        task = fit.Task(stage, job.data, job.card.preprocessing, job.settings.train, taught_by)
+        with memory.kept(not optimizer.accelerated()):
+            states[step] = fit.fit(task, checkpoint, progress, WHAT[step])
+        net.set_weights(states[step].best or stage.kept())
+    return net, states
+
+
+def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
+    """The network without the filters that it misses least on some training pictures."""
+    from edgecnn.compress.channels import cut
+
+    split, count = job.data.splits["train"], PICTURES_FOR_IMPORTANCE
+    chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
+    inputs, classes = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing), np.eye(len(job.data.classes), dtype="float32")
+    found = cut(net, job.settings.channels, inputs, classes[split.labels[chosen]])
+    before, after = net.count_params(), found.net.count_params()
+    progress.step(
+        f"{100 * found.share:.1f} % of {found.macs_before:,} multiply-accumulates are gone, and {100 * (1 - after / before):.1f} % of {before:,} weights"
+    )
+    return found.net
+
+
+def _stage(step: str) -> Callable:
+    """The room of one step, which loads TF-MOT."""
+    if step == "channels":
+        from edgecnn.compress.fit import Stage
+
+        return lambda legacy, settings, steps: Stage(legacy)
+    if step == "prune":
+        from edgecnn.compress.prune import Pruning
+
+        return Pruning
+    if step == "cluster":
+        from edgecnn.compress.cluster import Clustering
+
+        return lambda legacy, settings, steps: Clustering(legacy, settings)
+    from edgecnn.compress.quantize_aware import Awareness
+
+    return lambda legacy, settings, steps: Awareness(legacy, settings)
+
+
+def logits_of(net: keras.Model) -> str | None:
+    """The layer before the final softmax; None where the model ends otherwise."""
+    last = net.layers[-1]
+    if type(last).__name__ == "Softmax" or (type(last).__name__ == "Activation" and last.get_config()["activation"] == "softmax"):
+        return last.input._keras_history.operation.name
+    raise BadSetting(f"{net.name} ends in the {type(last).__name__} '{last.name}'; expected a classifier that ends in a layer Softmax")
+
+
+def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Progress) -> Compressed:
+    """Judge, write the model, then its card, then forget the checkpoints."""
+    changes = tuple(_change(job, net, name, progress) for name in ("val", "test"))
+    with files.replacing(job.target) as temporary:
+        net.save(temporary)
+    found = {change.split: accuracy(round(change.after * change.pictures), change.pictures) for change in changes}
+    card = replace(
+        job.card, name=job.target.stem, data=job.data.ref(), recipe=job.settings.train.plain(), seed=job.settings.train.seed, accuracy=found,
+        sources={"weights": f"{job.original.name} {files.sha256(job.original)}"}, compression=job.settings.plain(), versions=versions(),
+        weights_sha256=files.sha256(job.target), labels=job.card.labels or job.data.classes, ranges={}, means={}, calibration={},
+    )  # fmt: skip
+    for step, state in states.items():
+        if state.history:
+            curve = job.target.with_name(f"{job.target.stem}-{step}.png" if len(states) > 1 else f"{job.target.stem}.png")
+            curves.write(curve, state.history, max(state.best_epoch, 0), f"{job.target.stem}: {WHAT[step]}")
+    cards.write(job.target, card)
+    for step in states:
+        job.checkpoint(step, []).remove()
+    weights = net.get_weights()
+    kernels = [value for value in weights if value.ndim > 1]
+    zeros = sum(int((value == 0).sum()) for value in weights) / sum(value.size for value in weights)
+    return Compressed(job.target, card, zeros, float(np.mean([len(np.unique(value)) for value in kernels])), changes)
+
+
+def _change(job: _Job, net: keras.Model, name: str, progress: Progress) -> Change:
+    split = job.data.splits[name]
+    before, after = (_answers(model, split, job.card.preprocessing) for model in (job.net, net))
+    right = [answers == split.labels for answers in (before, after)]
+    gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+    low, high = paired_interval(gained, lost, len(split))
+    found = Change(name, len(split), float(right[0].mean()), float(right[1].mean()), low, high, float((before == after).mean()))
+    change = 100 * (found.after - found.before)
+    text = f"{100 * found.before:.1f} -> {100 * found.after:.1f} %, change {change:+.2f} (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+    progress.step(f"{name}: {text}, {len(split)} pictures")
+    return found
+
+
+def _answers(net: keras.Model, split: Split, preprocessing: Preprocessing) -> np.ndarray:
+    """Top-1 answers [N]."""
+    found = []
+    for part in slices(len(split), 64):
+        scores = net.predict_on_batch(prepare(np.asarray(split.pictures[part]), preprocessing))
+        found.append(scores.reshape(len(scores), -1).argmax(-1))
+    return np.concatenate(found)
