@@ -265,5 +265,7 @@ def test_refusals() -> None:
         narrowed(net, {"logits": [1]})
     with pytest.raises(BadSetting, match="no filters"):
         narrowed(net, {"one": []})
+    with pytest.raises(BadSetting, match="one of each"):
+        cut(keras.Model(net.input, [net.output, net.get_layer("three").output]), SMALL)
     with pytest.raises(BadSetting, match="any size"):
         cut(keras.Model(start := keras.Input((None, None, 3)), layers.Conv2D(4, 3)(start)), SMALL)

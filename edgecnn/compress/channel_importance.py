@@ -99,7 +99,7 @@ def _gradients(net: keras.Model, variables: list[keras.Variable]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch([variable.value for variable in variables])
             value = loss(labels, whole(inputs, training=False))
-        gradients = tape.gradient(value, [variable.value for variable in variables])
+        gradients = tape.gradient(value, [variable.value for variable in variables], unconnected_gradients="zero")
         return [variable.value * gradient for variable, gradient in zip(variables, gradients, strict=True)]
 
     return lambda inputs, labels: step(tf.convert_to_tensor(inputs, tf.float32), tf.convert_to_tensor(labels, tf.float32))

@@ -14,7 +14,7 @@ from edgecnn.compress.channel_parts import Call, Count, Part, conv, dense, depth
 from edgecnn.compress.channel_ties import Labels
 
 # A map of more numbers is not followed through a Reshape.
-LARGEST = 20_000_000
+LARGEST = 4_000_000
 
 
 def part(call: Call, *, again: bool) -> Part:

@@ -56,10 +56,11 @@ def rebuilt(wired: Wiring, keep: np.ndarray) -> keras.Model:
         if any(len(wired.kept(channels, keep)) == 0 for channels in part.widths):
             raise BadSetting(f"layer '{part.layer.name}' would be left with no filters: expected at least one")
     made: dict[int, Any] = {}
+    known = {id(part.layer): part for part in wired.parts}
 
     def narrow(layer: Any) -> Any:
         if id(layer) not in made:
-            made[id(layer)] = _layer(wired, wired.by_name.get(layer.name), layer, keep)
+            made[id(layer)] = _layer(wired, known.get(id(layer)), layer, keep)
         return made[id(layer)]
 
     net = keras.models.clone_model(wired.net, clone_function=narrow)

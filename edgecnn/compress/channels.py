@@ -13,6 +13,7 @@ from edgecnn.compress.channel_choice import choose
 from edgecnn.compress.channel_groups import wiring
 from edgecnn.compress.channel_importance import importance
 from edgecnn.compress.channel_rebuild import rebuilt
+from edgecnn.errors import BadSetting
 from edgecnn.settings.channels import Channels
 
 
@@ -52,6 +53,8 @@ def cut(net: keras.Model, settings: Channels, inputs: np.ndarray | None = None, 
         BadSetting: no functional model, so much cannot go, or a backend that gives no gradients. BadData: pictures that are missing or do not fit.
     """
     wired = wiring(net)
+    if len(net.inputs) != 1 or len(net.outputs) != 1:
+        raise BadSetting(f"{net.name} has {len(net.inputs)} inputs and {len(net.outputs)} outputs: expected a classifier with one of each")
     keep = choose(wired, importance(wired, settings.importance, inputs, labels), settings)
     narrow = rebuilt(wired, keep)
     return Cut(narrow, macs.count(net), macs.count(narrow), wired.widths(keep))

@@ -24,12 +24,14 @@ from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Compress
 from edgecnn.statistics import accuracy, paired_interval
 from edgecnn.train import curves, memory, optimizer
+from edgecnn.train.average import measure_norms
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 from edgecnn.train.feed import slices
 from edgecnn.train.run import versions
 
-# Training pictures on which the importance of filters is measured.
+# Training pictures on which the importance of filters is measured, and batch norms afresh once the least important ones are gone.
 PICTURES_FOR_IMPORTANCE = 512
+BATCH_FOR_NORMS = 64
 
 WHAT = {"channels": "mending what is left", "prune": "pruning", "cluster": "clustering", "quantize": "training under int8's rounding"}
 
@@ -123,6 +125,7 @@ def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
     chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
     inputs, classes = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing), np.eye(len(job.data.classes), dtype="float32")
     found = cut(net, job.settings.channels, inputs, classes[split.labels[chosen]])
+    measure_norms(found.net, (inputs[part] for part in slices(len(inputs), BATCH_FOR_NORMS)))
     before, after = net.count_params(), found.net.count_params()
     progress.step(
         f"{100 * found.share:.1f} % of {found.macs_before:,} multiply-accumulates are gone, and {100 * (1 - after / before):.1f} % of {before:,} weights"

@@ -19,8 +19,9 @@ class Channels:
             `norm`: scale of the batch norms (Liu et al., 2017, https://arxiv.org/abs/1708.06519), `l1` where there is none; `l1`: mean magnitude of
             the filter's weights (Li et al., 2016, https://arxiv.org/abs/1608.08710).
         least: channels that every layer keeps; one that has no more than these is left whole.
-        multiple: layers that are cut keep a multiple of so many channels, which is what vector instructions work on at once. A layer of fewer than four times
-            as many keeps a multiple of half of it, a quarter, and so on.
+        multiple: layers that are cut keep a multiple of so many channels, which is what vector instructions work on at once: with 1 a float32 ONNX MobileNet
+            of 0.3 fewer multiply-accumulates was slower than the original, with 8 it took 0.7 of its time. A layer of fewer than four times as many keeps a
+            multiple of half of it, a quarter, and so on.
     """
 
     share: float = 0.3
