@@ -60,7 +60,8 @@ def _row(name: str, path: Path) -> list[str]:
 
 def _network(card: Card) -> str:
     width = card.arguments.get("width")
-    return card.architecture + (f" {width}" if width not in (None, 1.0) else "") + (" from other weights" if card.sources.get("weights") else "")
+    source = card.sources.get("weights", "").split(" ")[0].removesuffix(".keras")
+    return card.architecture + (f" {width}" if width not in (None, 1.0) else "") + (f", from `{source}`" if source else "")
 
 
 if __name__ == "__main__":

@@ -33,9 +33,11 @@ class Stage:
     Attributes:
         legacy: the bridge; its variables are those of `model`, too.
         model: wrapped by TF-MOT, from the input to the logits.
+        looks: at how many batches `observe` wants to look.
     """
 
     model: tf_keras.Model
+    looks = 0
 
     def __init__(self, legacy: Legacy) -> None:
         self.legacy = legacy
@@ -95,8 +97,8 @@ def fit(task: Task, checkpoint: Checkpoint, progress: Progress, what: str) -> St
     if state.history:
         progress.step(f"resumed after epoch {len(state.history)} of {epochs} of {what}")
         works.restore(state.variables)
-    else:
-        task.stage.observe([works.inputs(0, step) for step in range(min(works.observed, feed.steps))])
+    elif task.stage.looks:
+        task.stage.observe([works.inputs(0, step) for step in range(min(task.stage.looks, feed.steps))])
     with Log(checkpoint.table, state.history) as log, progress.track(what, epochs * feed.steps) as advance:
         advance(len(state.history) * feed.steps, "")
         while len(state.history) < epochs:
@@ -122,8 +124,6 @@ def _before(state: State) -> str:
 
 class _Works:
     """The compiled steps."""
-
-    observed = 16
 
     def __init__(self, task: Task) -> None:
         self.task, self.feed, self.model = task, task.feed, task.stage.model

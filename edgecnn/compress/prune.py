@@ -70,12 +70,13 @@ class Pruning(Stage):
 
 
 def prunable(legacy: Legacy, settings: Prune) -> list[str]:
-    """Names of the layers with a kernel that is pruned: convolutions over all channels and dense layers, but for the first and those to skip."""
+    """Names of the layers with a kernel that is pruned: convolutions over all channels and dense layers, but for a first convolution and those to skip."""
     unknown = [name for name in settings.skip if name not in legacy.layers]
     if unknown:
         raise BadSetting(f"layer '{unknown[0]}' to skip: expected a layer of the network, such as {next(iter(legacy.layers))}")
     found = [name for name, twins in legacy.layers.items() if type(twins[-1]) in KINDS]
-    found = [name for name in found[1:] if name not in settings.skip and (settings.pattern != "block" or _flat(legacy, name))]
+    first = found[0] if found and type(legacy.layers[found[0]][-1]) is not tf_keras.layers.Dense else None
+    found = [name for name in found if name != first and name not in settings.skip and (settings.pattern != "block" or _flat(legacy, name))]
     if settings.pattern == "2:4":
         found = [name for name in found if _kernel(legacy, name).shape[-2] % 4 == 0]
     if not found:

@@ -29,6 +29,7 @@ class Awareness(Stage):
         super().__init__(legacy)
         masks = {kernel.ref(): mask for _, kernel, mask in prune.masks(legacy)}
         rounded = outputs(legacy)
+        self.looks = settings.observe
         self.kernels = []
         configs = {}
         for name, twins in legacy.layers.items():

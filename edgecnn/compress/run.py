@@ -49,7 +49,13 @@ class _Job:
 
     def checkpoint(self, step: str, start: list[np.ndarray]) -> Checkpoint:
         """That of one step, which depends on everything that the step depends on."""
-        plain = {"step": step, "settings": self.settings.plain(), "train": self.settings.train.plain(), "data": self.data.digest, "versions": versions()}
+        plain = {
+            "step": step,
+            "settings": self.settings.plain(),
+            "train": self.settings.fine_tuning(step).plain(),
+            "data": self.data.digest,
+            "versions": versions(),
+        }
         weights = [hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest() for value in start]
         return Checkpoint(self.target.with_name(f"{self.target.stem}-{step}.keras"), digest({**plain, "start": weights}))
 
@@ -108,9 +114,10 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
         checkpoint = job.checkpoint(step, net.get_weights())
         if fresh:
             checkpoint.remove()
-        steps = job.settings.train.epochs * max(1, len(job.data.splits["train"]) // job.settings.train.batch_size)
+        train = job.settings.fine_tuning(step)
+        steps = train.epochs * max(1, len(job.data.splits["train"]) // train.batch_size)
         stage = _stage(step)(to_legacy(net, output), getattr(job.settings, step), steps)
-        task = fit.Task(stage, job.data, job.card.preprocessing, job.settings.train, taught_by)
+        task = fit.Task(stage, job.data, job.card.preprocessing, train, taught_by)
         with memory.kept(not optimizer.accelerated()):
             states[step] = fit.fit(task, checkpoint, progress, WHAT[step])
         net.set_weights(states[step].best or stage.kept())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from edgecnn.settings.augment import Augment
 from edgecnn.settings.channels import Channels
@@ -12,8 +12,12 @@ from edgecnn.settings.train import Train
 SCHEDULES = ("polynomial", "constant")
 PATTERNS = ("weights", "2:4", "block")
 
-# Fine-tuning, where nothing else is said: a tenth of the rate that trained the model, and the model itself as the teacher.
+# Fine-tuning, where nothing else is said, with the model itself as the teacher.
 FINE_TUNING = Train(epochs=10, learning_rate=2e-4, warmup=0.5, optimizer="adam", label_smoothing=0.0, teacher_share=0.7, temperature=2.0)
+
+# What multiplies the learning rate in each step: rounding moves weights by little, zeros tear holes. MobileNet 0.25 on digits, 80 % zeros, ten epochs:
+# 15 % of val with a factor of 1 (five epochs), 96.1 with 5, 96.9 with 15.
+RATES = {"channels": 5.0, "prune": 10.0, "cluster": 2.0, "quantize": 1.0}
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Prune:
         every: steps between two choices of what is zero.
         pattern: `weights` one by one; `2:4`: two of four in a row; `block`: rectangles of `block` in kernels of 1x1 and dense layers.
         block: rows and columns of a rectangle.
-        skip: names of layers that keep all of their weights, beside the first.
+        skip: names of layers that keep all of their weights, beside the first convolution.
     """
 
     share: float = 0.5
@@ -88,7 +92,7 @@ class Compress:
 
     Attributes:
         channels, prune, cluster, quantize: None where it is not done.
-        train: of each fine-tuning.
+        train: of each fine-tuning; its learning rate is that of training under rounding, and the other steps take a multiple (RATES).
     """
 
     channels: Channels | None = None
@@ -103,6 +107,10 @@ class Compress:
     def steps(self) -> tuple[str, ...]:
         """Names of the fields that are asked for, in the order in which they are done."""
         return tuple(f.name for f in fields(self) if f.name != "train" and getattr(self, f.name) is not None)
+
+    def fine_tuning(self, step: str) -> Train:
+        """Settings of the fine-tuning of one step."""
+        return replace(self.train, learning_rate=self.train.learning_rate * RATES[step])
 
     def suffix(self) -> str:
         """What the name of the model gets: prune50-cluster16-qat."""
@@ -121,8 +129,6 @@ class Compress:
 
 def fine_tuning(recipe: dict[str, object]) -> Train:
     """FINE_TUNING with the random changes to pictures that the model was trained with, where its card knows them."""
-    from dataclasses import replace
-
     known = Augment.__dataclass_fields__
     augment = {key: value for key, value in dict(recipe.get("augment", {})).items() if key in known and key not in ("mixup", "cutmix")}
     return replace(FINE_TUNING, augment=Augment(**augment))
