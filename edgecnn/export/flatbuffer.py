@@ -57,16 +57,18 @@ def _name_ends(graph: schema.SubGraphT) -> None:
 
 
 def with_uint8_interface(content: bytes) -> bytes:
-    """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is."""
+    """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is. A float end stays float."""
     model = read(content)
     graph = model.subgraphs[0]
     quantize = operator_code(model, schema.BuiltinOperator.QUANTIZE)
-    inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
-    graph.operators.insert(0, _operator(quantize, inside, outside))
-    graph.inputs = [outside]
-    inside, outside = graph.outputs[0], _uint8_twin(graph, graph.outputs[0])
-    graph.operators.append(_operator(quantize, outside, inside))
-    graph.outputs = [outside]
+    if graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8:
+        inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
+        graph.operators.insert(0, _operator(quantize, inside, outside))
+        graph.inputs = [outside]
+    if graph.tensors[graph.outputs[0]].type == schema.TensorType.INT8:
+        inside, outside = graph.outputs[0], _uint8_twin(graph, graph.outputs[0])
+        graph.operators.append(_operator(quantize, outside, inside))
+        graph.outputs = [outside]
     return pack(model)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,8 +43,16 @@ class Format(Protocol):
         """The float32 form with weights rounded to int8's grid and biases corrected by the mean inputs of their layers."""
         ...
 
-    def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str) -> Any:
-        """Another scheme, derived from the float32 form."""
+    def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
+        """Another scheme, derived from the float32 form; for int8, the activations of the operators `wide` stay in float."""
+        ...
+
+    def operators(self, content: Any) -> tuple[str, ...]:
+        """Names of the float32 form's operators, in the order of computation."""
+        ...
+
+    def head(self, content: Any) -> tuple[str, ...]:
+        """Those from the last one with weights on."""
         ...
 
     def finish(self, content: Any, card: Card) -> bytes:
@@ -72,8 +80,15 @@ class TFLite:
     def snap(self, content: bytes, means: Means) -> bytes:
         return _room("tflite_layers").snap(content, means)
 
-    def quantize(self, scheme: str, content: bytes, ranges: Ranges | None, io: str) -> bytes:
-        return _room("tflite_quantize").QUANTIZERS[scheme](content, ranges, io)
+    def quantize(self, scheme: str, content: bytes, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> bytes:
+        room = _room("tflite_quantize")
+        return room.int8(content, ranges, io, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges, io)
+
+    def operators(self, content: bytes) -> tuple[str, ...]:
+        return tuple(name for name, _ in _room("tflite_layers").operators(content))
+
+    def head(self, content: bytes) -> tuple[str, ...]:
+        return _from_last_weights(_room("tflite_layers").operators(content))
 
     def finish(self, content: bytes, card: Card) -> bytes:
         # The converter computed the oldest runtime for the float operators; for derived ones it would be wrong.
@@ -101,11 +116,24 @@ class ONNX:
     def snap(self, content: Any, means: Means) -> Any:
         return _room("onnx_layers").snap(content, means)
 
-    def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str) -> Any:
-        return _room("onnx_quantize").QUANTIZERS[scheme](content, ranges)
+    def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
+        room = _room("onnx_quantize")
+        return room.int8(content, ranges, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
+
+    def operators(self, content: Any) -> tuple[str, ...]:
+        return tuple(name for name, _ in _room("onnx_layers").operators(content))
+
+    def head(self, content: Any) -> tuple[str, ...]:
+        return _from_last_weights(_room("onnx_layers").operators(content))
 
     def finish(self, content: Any, card: Card) -> bytes:
         return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False)})
+
+
+def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]:
+    """Of (name, whether it has weights), the names from the last one with weights on; all where none has."""
+    last = max((place for place, (_, weights) in enumerate(operators) if weights), default=0)
+    return tuple(name for name, _ in operators[last:])
 
 
 FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}

@@ -15,16 +15,16 @@ from edgecnn import card as cards
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData
+from edgecnn.errors import BadData, unknown
 from edgecnn.export import Exported, check, memory, pictures
 from edgecnn.export.calibration import calibrate, measure
-from edgecnn.export.formats import FORMATS
+from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.pictures import Material
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.pool import evaluate
 from edgecnn.schemes import scheme
-from edgecnn.settings import Export
+from edgecnn.settings import Export, PostTraining
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
@@ -75,7 +75,7 @@ def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset
     for suffix, make in FORMATS.items():
         progress.step(f"recording activations for {suffix}")
         writer = make()
-        means, _, ranges = measure(writer, writer.convert(original.model), card, material, with_ranges=True, progress=progress)
+        means, _, ranges = measure(writer, writer.convert(original.model), card, material, PostTraining(), with_ranges=True, progress=progress)
         all_ranges[suffix] = {name: (_short(r.low), _short(r.high), _short(r.clip)) for name, r in ranges.items()}
         all_means[suffix] = {name: tuple(_short(v, 4) for v in values) for name, values in means.items()}
     card = replace(card, ranges=all_ranges, means=all_means, calibration=material.manifest)
@@ -103,6 +103,20 @@ def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) ->
     return card
 
 
+def _wide(writer: Format, content: Any, how: PostTraining) -> tuple[str, ...]:
+    """Names of the operators whose activations stay in float.
+
+    Raises:
+        UnknownName: one that the network does not have.
+    """
+    known = writer.operators(content)
+    for name in how.wide:
+        if name not in known:
+            raise unknown("operator", name, known)
+    head = writer.head(content) if how.head == "float" else ()
+    return tuple(name for name in known if name in {*how.wide, *head})
+
+
 class _Writer:
     """Writes the files of one format. The float file is made once, held against the Keras model, and everything else is derived from it and held against it."""
 
@@ -121,7 +135,9 @@ class _Writer:
         schemes = [scheme(name) for name in names]
         if any(row.weights == "int8" for row in schemes):
             with_ranges = any(row.calibrated for row in schemes)
-            self.calibrated = calibrate(self.format, self.content, self.card, self.material, with_ranges=with_ranges, progress=progress)
+            how = self.settings.int8
+            self.calibrated = calibrate(self.format, self.content, self.card, self.material, how, with_ranges=with_ranges, progress=progress)
+            self.wide = _wide(self.format, self.content, how)
 
     def write(self, name: str, folder: Path, progress: Progress) -> Exported:
         """Write one scheme: derive, embed the card, run, compare, and only then give it its name."""
@@ -144,7 +160,8 @@ class _Writer:
             return self.format.quantize(name, self.content, None, self.settings.io), {}, self.material.note
         found = self.calibrated
         note = "; ".join(part for part in (self.material.note, found.source) if part)
-        return self.format.quantize(name, found.content, found.ranges, self.settings.io), found.manifest, note
+        wide = self.wide if name == "int8" else ()
+        return self.format.quantize(name, found.content, found.ranges, self.settings.io, wide), found.manifest, note
 
     def _float_answers(self) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:

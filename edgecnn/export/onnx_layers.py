@@ -11,6 +11,14 @@ from onnx import helper, numpy_helper
 from edgecnn.export import bias, names
 from edgecnn.export.ranges import Means
 
+WEIGHTED = ("Conv", "Gemm", "MatMul")
+
+
+def operators(proto: onnx.ModelProto) -> list[tuple[str, bool]]:
+    """(name, whether it has weights) of each node, in the order of computation; a node is called as its output is."""
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    return [(node.name, node.op_type in WEIGHTED and node.input[1] in constants) for node in proto.graph.node]
+
 
 def snap(proto: onnx.ModelProto, means: Means) -> onnx.ModelProto:
     """Round all weights as int8 will, and correct the biases for it; see `tflite_layers.snap`. A product of matrices, which has no bias, is only rounded."""
@@ -20,7 +28,7 @@ def snap(proto: onnx.ModelProto, means: Means) -> onnx.ModelProto:
     readers = Counter(edge for node in copy.graph.node for edge in node.input)
     shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in copy.graph.value_info}
     for node in copy.graph.node:
-        if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in constants:
+        if node.op_type not in WEIGHTED or node.input[1] not in constants:
             continue
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         exact = numpy_helper.to_array(constants[node.input[1]])

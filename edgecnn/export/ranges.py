@@ -17,7 +17,10 @@ CLIPS = np.linspace(0.2, 1.0, 41)
 # in a hundred thousand. The extremes spend steps on such values; a mean square cuts large values that carry an answer. Agreement of int8 with float in
 # the setting of tools/compare_with_guide.py (500 photos): SqueezeNet 88.0 % with the extremes, 89.6 with the square, 90.6 with the fourth power;
 # MobileNet 0.25: 65.2, 63.8 and 65.6.
-POWER = 4
+POWERS = {"fourth": 4, "square": 2}
+
+# Share of the values on each side that `percentile` leaves out.
+RARE = 1e-4
 
 BINS = 2048
 
@@ -45,13 +48,22 @@ Ranges = Mapping[str, Range]
 Means = Mapping[str, np.ndarray]
 
 
-def choose(observed: Mapping[str, Extremes]) -> dict[str, Range]:
-    """Extremes and best clip of every tensor; the output is never clipped."""
-    return {name: Range(seen.low, seen.high, 1.0 if name == OUTPUT else best_clip(seen)) for name, seen in observed.items()}
+def choose(observed: Mapping[str, Extremes], kind: str = "fourth") -> dict[str, Range]:
+    """Extremes and clip of every tensor by one of `settings.RANGES`; the output is never clipped."""
+    return {name: Range(seen.low, seen.high, 1.0 if name == OUTPUT else _clip(seen, kind)) for name, seen in observed.items()}
 
 
-def best_clip(seen: Extremes, levels: int = 256) -> float:
-    """The share of a tensor's range over which `levels` even steps make the least error in the mean fourth power."""
+def _clip(seen: Extremes, kind: str) -> float:
+    if kind in POWERS:
+        return best_clip(seen, POWERS[kind])
+    if kind == "extremes" or seen.low == seen.high:
+        return 1.0
+    ends = np.quantile(seen.sample, (RARE, 1 - RARE))
+    return float(np.clip(max(end / whole for end, whole in zip(ends, (seen.low, seen.high), strict=True) if whole), CLIPS[0], 1.0))
+
+
+def best_clip(seen: Extremes, power: int = 4, levels: int = 256) -> float:
+    """The share of a tensor's range over which `levels` even steps make the least error in the mean of this power."""
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     if low == high:
         return 1.0
@@ -60,7 +72,7 @@ def best_clip(seen: Extremes, levels: int = 256) -> float:
     step = CLIPS[:, None] * (high - low) / (levels - 1)
     least = np.rint(CLIPS[:, None] * low / step)
     rounded = np.clip(np.rint(values / step), least, least + levels - 1) * step
-    return float(CLIPS[(np.abs(rounded - values) ** POWER @ counts).argmin()])
+    return float(CLIPS[(np.abs(rounded - values) ** power @ counts).argmin()])
 
 
 def with_exact_input(ranges: Ranges, preprocessing: Preprocessing) -> dict[str, Range]:

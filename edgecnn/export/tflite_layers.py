@@ -16,6 +16,13 @@ _Op = schema.BuiltinOperator
 OUTPUT_AXIS = {_Op.CONV_2D: 0, _Op.DEPTHWISE_CONV_2D: 3, _Op.FULLY_CONNECTED: 0}
 
 
+def operators(content: bytes) -> list[tuple[str, bool]]:
+    """(name of its output, whether it has weights) of each operator, in the order of computation."""
+    model = flatbuffer.read(content)
+    graph = model.subgraphs[0]
+    return [(graph.tensors[op.outputs[0]].name.decode(), model.operatorCodes[op.opcodeIndex].builtinCode in OUTPUT_AXIS) for op in graph.operators]
+
+
 def snap(content: bytes, means: Means) -> bytes:
     """Round all weights as int8 will, and correct the biases for it; float32 in, float32 out.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
 from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor
 
-from edgecnn.card import INPUT
+from edgecnn.card import INPUT, OUTPUT
 from edgecnn.export import flatbuffer, tflite_fuse
 from edgecnn.export.ranges import Ranges
 
@@ -43,12 +44,16 @@ def dynamic(content: bytes, ranges: Ranges | None, io: str) -> bytes:
     return _apply(content, recipe.dynamic_wi8_afp32(), None)
 
 
-def int8(content: bytes, ranges: Ranges | None, io: str) -> bytes:
-    """int8 weights, one scale a channel, and int8 activations; input and output as `io` says."""
+def int8(content: bytes, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> bytes:
+    """int8 weights, one scale a channel, and int8 activations; input and output as `io` says.
+
+    The activations of the operators `wide` stay in float, and so does an output that one of them gives.
+    """
     limits = {name: found.clipped for name, found in ranges.items()}
+    wish = _with_float_activations(recipe.static_wi8_ai8(), wide) if wide else recipe.static_wi8_ai8()
     if io == "float32":
-        return _apply(content, _with_float_ends(recipe.static_wi8_ai8()), limits)
-    quantized = _apply(content, recipe.static_wi8_ai8(), limits)
+        return _apply(content, _with_float_ends(wish), limits)
+    quantized = _apply(content, wish, limits)
     return flatbuffer.with_uint8_interface(quantized) if io == "uint8" else quantized
 
 
@@ -62,6 +67,25 @@ def int16x8(content: bytes, ranges: Ranges | None, io: str) -> bytes:
 
 
 QUANTIZERS: dict[str, Callable[[bytes, Ranges | None, str], bytes]] = {"float16": float16, "dynamic": dynamic, "int8": int8, "int16x8": int16x8}
+
+
+def _with_float_activations(base: qtyping.ModelQuantizationRecipe, wide: Collection[str]) -> qtyping.ModelQuantizationRecipe:
+    """Operators by the name of their output: int8 weights that are expanded when the file is loaded, and float arithmetic."""
+    manager = recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(base)
+    weights = qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    for name in wide:
+        scope = f"(^|;){re.escape(name)};"
+        manager.add_quantization_config(scope, _Op.ALL_SUPPORTED, algorithm_key=_NO_QUANTIZE)
+        for operator in (_Op.CONV_2D, _Op.DEPTHWISE_CONV_2D, _Op.FULLY_CONNECTED):
+            manager.add_quantization_config(scope, operator, weights)
+        if name == OUTPUT:
+            manager.add_quantization_config(".*", _Op.OUTPUT, algorithm_key=_NO_QUANTIZE)
+    return manager.get_quantization_recipe()
 
 
 def _with_float_ends(base: qtyping.ModelQuantizationRecipe) -> qtyping.ModelQuantizationRecipe:

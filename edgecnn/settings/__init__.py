@@ -7,18 +7,22 @@ from edgecnn.settings.channels import IMPORTANCES, Channels
 from edgecnn.settings.compress import FINE_TUNING, PATTERNS, Cluster, Compress, Prune, QuantizeAware, fine_tuning
 from edgecnn.settings.export import IO_TYPES, Export
 from edgecnn.settings.limits import Limits
+from edgecnn.settings.post_training import HEADS, RANGES, ROUNDINGS, PostTraining
 from edgecnn.settings.train import CLASS_WEIGHTS, OPTIMIZERS, PLACES, PRECISIONS, SCHEDULES, Machine, Train
 
 __all__ = [
     "CLASS_WEIGHTS",
     "FILLS",
     "FINE_TUNING",
+    "HEADS",
     "IMPORTANCES",
     "IO_TYPES",
     "OPTIMIZERS",
     "PATTERNS",
     "PLACES",
     "PRECISIONS",
+    "RANGES",
+    "ROUNDINGS",
     "SCHEDULES",
     "Augment",
     "Channels",
@@ -27,6 +31,7 @@ __all__ = [
     "Export",
     "Limits",
     "Machine",
+    "PostTraining",
     "Prune",
     "QuantizeAware",
     "Train",

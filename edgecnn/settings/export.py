@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgecnn.schemes import SCHEMES, scheme
+from edgecnn.settings.post_training import PostTraining
 from edgecnn.settings.refuse import refuse
 
 IO_TYPES = ("uint8", "int8", "float32")
@@ -23,6 +24,7 @@ class Export:
         seed: chooses which pictures.
         min_agreement: least agreement with the original beyond chance (Cohen's kappa) on the calibration pictures, for a lossy file to be kept. The
             default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
+        int8: how int8 is reached.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -31,6 +33,7 @@ class Export:
     calibration: int = 200
     seed: int = 0
     min_agreement: float = 0.25
+    int8: PostTraining = field(default_factory=PostTraining)
 
     def __post_init__(self) -> None:
         for name in self.schemes:
