@@ -134,7 +134,7 @@ def test_a_module_exports_to_files_that_do_the_same(name, suffix, tmp_path, reco
     expected = keras.ops.convert_to_numpy(enliven(model, inputs)(inputs))
     writer, run = FORMATS[suffix](), run_tflite if suffix == "tflite" else run_onnx
     real = writer.convert(model)
-    near = writer.snap(real, writer.means(real, inputs, None))
+    near = writer.snap(real, writer.means(real, inputs, None), {})
     whole = writer.quantize("int8", near, choose(writer.extremes(near, inputs, None, SILENT)), "int8")
     for scheme, content, limit in (("float32", real, LIMIT), ("int8", whole, 0.25)):
         path = tmp_path / f"{scheme}.{suffix}"

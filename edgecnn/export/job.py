@@ -15,7 +15,7 @@ from edgecnn import card as cards
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, unknown
+from edgecnn.errors import BadData, NoCalibration, unknown
 from edgecnn.export import Exported, check, memory, pictures
 from edgecnn.export.calibration import calibrate, measure
 from edgecnn.export.formats import FORMATS, Format
@@ -23,11 +23,15 @@ from edgecnn.export.pictures import Material
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.pool import evaluate
+from edgecnn.runtime.preprocess import prepare
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
+
+# Pictures on which the ranges of channels are measured to make them even.
+FOR_EVEN = 64
 
 # 16-bit activations have no fast kernels on a desktop processor: a second a picture for a large network.
 COMPARED = {"int16x8": 8}
@@ -135,9 +139,9 @@ class _Writer:
         schemes = [scheme(name) for name in names]
         if any(row.weights == "int8" for row in schemes):
             with_ranges = any(row.calibrated for row in schemes)
-            how = self.settings.int8
-            self.calibrated = calibrate(self.format, self.content, self.card, self.material, how, with_ranges=with_ranges, progress=progress)
-            self.wide = _wide(self.format, self.content, how)
+            how, content = self.settings.int8, self._even() if self.settings.int8.equalize else self.content
+            self.calibrated = calibrate(self.format, content, self.card, self.material, how, with_ranges=with_ranges, progress=progress)
+            self.wide = _wide(self.format, content, how)
 
     def write(self, name: str, folder: Path, progress: Progress) -> Exported:
         """Write one scheme: derive, embed the card, run, compare, and only then give it its name."""
@@ -162,6 +166,19 @@ class _Writer:
         note = "; ".join(part for part in (self.material.note, found.source) if part)
         wide = self.wide if name == "int8" else ()
         return self.format.quantize(name, found.content, found.ranges, self.settings.io, wide), found.manifest, note
+
+    def _even(self) -> Any:
+        """The float form of the network with even channels.
+
+        Raises:
+            NoCalibration: there are no pictures to measure channels on.
+        """
+        from edgecnn.export.equalize import equalized
+
+        if not self.material.real:
+            raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
+        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        return self.format.convert(equalized(self.original.model, inputs))
 
     def _float_answers(self) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
