@@ -69,7 +69,7 @@ def test_ties_end_with_a_float_head(lenet, tmp_path):
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])
 @pytest.mark.parametrize(
-    "how", [PostTraining(rounding="reconstructed"), PostTraining(equalize=True), PostTraining(ranges="extremes"), PostTraining(correct=False)]
+    "how", [PostTraining(rounding="reconstructed"), PostTraining(equalize=True), PostTraining(correct=False)], ids=["reconstructed", "even", "uncorrected"]
 )
 def test_every_way_makes_another_file(how, suffix, lenet, tmp_path):
     plain, other = (_written(lenet, suffix, tmp_path / name, each, data="digits") for name, each in (("plain", PostTraining()), ("other", how)))
