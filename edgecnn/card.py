@@ -99,6 +99,7 @@ class Card:
         means: recorded means a channel of what flows into layers with weights, format -> tensor name -> [mean, ...].
         calibration: {"dataset", "digest", "split", "count", "seed"} of the pictures behind `ranges` and `means`, or behind an export.
         scheme: of an export; "" in a model's own card.
+        quantization: of an int8 export: the fields of `settings.PostTraining`, and the rungs that were tried before, where a budget chose.
         label_offset: outputs before the first label (1 for networks with a background class).
     """
 
@@ -119,6 +120,7 @@ class Card:
     means: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     calibration: Mapping[str, object] = field(default_factory=dict)
     scheme: str = ""
+    quantization: Mapping[str, object] = field(default_factory=dict)
     label_offset: int = 0
 
     def dumps(self, *, lines: bool = True) -> str:
@@ -128,9 +130,9 @@ class Card:
             return json.dumps(raw, ensure_ascii=False)
         return "{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in raw.items()) + "\n}"
 
-    def for_export(self, scheme: str, calibration: Mapping[str, object] | None = None) -> Card:
-        """The card that an export carries: the recorded ranges and means stay behind, scheme and calibration are said."""
-        return replace(self, ranges={}, means={}, scheme=scheme, calibration=calibration or {})
+    def for_export(self, scheme: str, calibration: Mapping[str, object] | None = None, quantization: Mapping[str, object] | None = None) -> Card:
+        """The card that an export carries: the recorded ranges and means stay behind, scheme, calibration and the way to int8 are said."""
+        return replace(self, ranges={}, means={}, scheme=scheme, calibration=calibration or {}, quantization=quantization or {})
 
 
 def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:

@@ -1,0 +1,210 @@
+"""One model in one file format: converted to float once, held against the Keras model, and everything else is derived from that."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn import files
+from edgecnn.card import Card, Preprocessing
+from edgecnn.data import Dataset
+from edgecnn.errors import BadData, NoCalibration, unknown
+from edgecnn.export import Exported, check, memory, pictures
+from edgecnn.export.calibration import Calibrated, calibrate
+from edgecnn.export.formats import FORMATS, Format
+from edgecnn.export.pictures import Material
+from edgecnn.progress import Progress
+from edgecnn.runtime.keras_model import KerasRunner
+from edgecnn.runtime.pool import evaluate
+from edgecnn.runtime.preprocess import prepare
+from edgecnn.schemes import scheme
+from edgecnn.settings import Export, PostTraining
+
+# Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
+ANCHORED = 16
+
+# Pictures on which the ranges of channels are measured to make them even.
+FOR_EVEN = 64
+
+# 16-bit activations have no fast kernels on a desktop processor: a second a picture for a large network.
+COMPARED = {"int16x8": 8}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A Keras model that is to be exported, loaded and run once.
+
+    Attributes:
+        original: runs it.
+        card: that its files will carry.
+        material: pictures for calibration and comparison.
+        anchor: its answers to the first of them.
+        settings: what is asked for.
+    """
+
+    original: KerasRunner
+    card: Card
+    material: Material
+    anchor: np.ndarray
+    settings: Export
+
+
+def open_model(
+    path: Path,
+    settings: Export,
+    *,
+    data: str | os.PathLike[str] | Dataset | None = None,
+    preprocessing: Preprocessing | None = None,
+    labels: tuple[str, ...] = (),
+    name: str | None = None,
+    strict: bool = False,
+    progress: Progress,
+) -> Opened:
+    """Load a model and what its export needs; see `edgecnn.export.export` for the arguments.
+
+    Raises:
+        CheckFailed: it gives one answer to all pictures. NoCalibration, BadFile, BadData: as `export`.
+    """
+    progress.step(f"loading {path}")
+    original = KerasRunner(path, preprocessing=preprocessing)
+    card = card_of(original, name, labels)
+    material = pictures.gather(card, data, settings, strict=strict, progress=progress)
+    anchor = original(material.pictures[:ANCHORED])
+    check.must_vary(anchor, str(path))
+    return Opened(original, card, material, anchor, settings)
+
+
+def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) -> Card:
+    """The model's card with what was given laid over it, or a new one for an imported model.
+
+    Raises:
+        BadData: the number of labels is not the number of outputs.
+    """
+    card = original.card or Card(name=original.path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(original.path))
+    if card.preprocessing != original.preprocessing:
+        # What was recorded flows through the network only when it is fed as it was then.
+        card = replace(card, preprocessing=original.preprocessing, ranges={}, means={}, calibration={})
+    card = replace(card, name=name or card.name, labels=labels or card.labels)
+    if card.labels and len(card.labels) + card.label_offset != original.classes:
+        raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
+    return card
+
+
+class Workshop:
+    """Makes the files of one format. The conversion is done when it is built; calibration when a way to int8 is first used, and kept until another is."""
+
+    def __init__(self, suffix: str, opened: Opened, progress: Progress) -> None:
+        """Convert to float, and make sure that the float form does what the Keras model does.
+
+        Raises:
+            CheckFailed: it does not.
+        """
+        self.format: Format = FORMATS[suffix]()
+        self.card, self.material, self.settings, self.anchor = opened.card, opened.material, opened.settings, opened.anchor
+        self.original = opened.original
+        self.progress = progress
+        progress.step(f"converting {opened.original.path} to {suffix}")
+        self.content = self.format.convert(opened.original.model)
+        memory.release(opened.original.model.count_params())
+        self.operators = self.format.operators(self.content)
+        self.answers = self._float_answers()
+        found = check.compare(self.answers[:ANCHORED], self.anchor)
+        check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
+        self._calibrated: tuple[PostTraining, bool, Calibrated] | None = None
+
+    def make(self, name: str, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> bytes:
+        """The bytes of a file in one scheme, card inside.
+
+        Args:
+            name: of the scheme.
+            how: int8 is reached; as the settings say when left out.
+            told: what else the card says of the way there.
+
+        Raises:
+            UnknownName: an operator to keep wide that the network does not have. NoCalibration: as `export`.
+        """
+        how = how or self.settings.int8
+        content, manifest = self._derived(name, how)
+        quantization = {**asdict(how), **(told or {})} if name == "int8" else {}
+        return self.format.finish(content, self.card.for_export(name, manifest, quantization))
+
+    def write(self, name: str, folder: Path, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> Exported:
+        """Write one scheme: make it, run it, compare it, and only then give it its name; arguments as those of `make`.
+
+        Raises:
+            CheckFailed: it does not do what the model does.
+        """
+        target = folder / scheme(name).file_name(self.card.name, self.format.suffix)
+        self.progress.step(f"writing {target}, running it and comparing it")
+        content = self.make(name, how, told)
+        with files.replacing(target) as staged:
+            staged.write_bytes(content)
+            expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
+            found = check.compare(evaluate(staged, self.material.pictures[: len(expected)]).probabilities, expected)
+            check.must_agree(found, name, target, self.settings.min_agreement)
+        return Exported(target, name, len(content), found.agreement, found.difference, found.pictures, f"{found.pictures} {self._note(name)}")
+
+    def calibrate(self, how: PostTraining, *, with_ranges: bool) -> Calibrated:
+        """What quantized files are derived from; operators kept wide do not matter to it."""
+        key = replace(how, head="int8", wide=())
+        if self._calibrated is None or self._calibrated[0] != key or (with_ranges and not self._calibrated[1]):
+            content = self._even if how.equalize else self.content
+            found = calibrate(self.format, content, self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
+            self._calibrated = key, with_ranges, found
+        return self._calibrated[2]
+
+    def wide(self, how: PostTraining) -> tuple[str, ...]:
+        """Names of the operators whose activations stay in float, in the order of computation.
+
+        Raises:
+            UnknownName: one that the network does not have.
+        """
+        for name in how.wide:
+            if name not in self.operators:
+                raise unknown("operator", name, self.operators)
+        head = self.format.head(self.content) if how.head == "float" else ()
+        chosen = {*how.wide, *head}
+        return tuple(name for name in self.operators if name in chosen)
+
+    @cached_property
+    def _even(self) -> Any:
+        """The float form of the network with even channels.
+
+        Raises:
+            NoCalibration: there are no pictures to measure channels on.
+        """
+        from edgecnn.export.equalize import equalized
+
+        if not self.material.real:
+            raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
+        self.progress.step(f"making channels even for {self.format.suffix}")
+        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        return self.format.convert(equalized(self.original.model, inputs))
+
+    def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:
+        """The form of one scheme, and the manifest of its calibration pictures."""
+        if name == "float32":
+            return self.content, {}
+        if scheme(name).weights != "int8":
+            return self.format.quantize(name, self.content, None, self.settings.io), {}
+        found = self.calibrate(how, with_ranges=scheme(name).calibrated)
+        wide = self.wide(how) if name == "int8" else ()
+        return self.format.quantize(name, found.content, found.ranges, self.settings.io, wide), found.manifest
+
+    def _note(self, name: str) -> str:
+        """What was compared and calibrated, in words."""
+        source = self._calibrated[2].source if scheme(name).weights == "int8" and self._calibrated else ""
+        return "; ".join(part for part in (self.material.note, source) if part)
+
+    def _float_answers(self) -> np.ndarray:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"float32.{self.format.suffix}")
+            path.write_bytes(self.make("float32"))
+            return evaluate(path, self.material.pictures).probabilities
