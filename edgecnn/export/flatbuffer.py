@@ -130,7 +130,7 @@ class _Sharing(flatbuffers.Builder):
         super().__init__(size)
         self.written: dict[tuple[str, bytes], int] = {}
 
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802, the name is that of flatbuffers
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
         """Offset of a vector with the values of `x`, one-dimensional."""
         key = x.dtype.str, x.tobytes()
         if key not in self.written:

@@ -24,8 +24,9 @@ TYPES = {_Type.FLOAT32: np.float32, _Type.FLOAT16: np.float16, _Type.INT8: np.in
 # Neighbours along the innermost dimension that are stored together, zeros among them too, when one of them is not zero.
 BLOCKS = (1, 2, 4, 8, 16)
 
-# A kernel must shrink by so many bytes to be worth an operator and its tables.
-WORTH = 256
+# A kernel must shrink by so many bytes to be worth an operator and its tables, and to this share: indices hardly shrink after gzip, zeros do, so that a
+# file that is a little smaller would be a larger download.
+WORTH, SHARE = 256, 0.75
 
 # Indices are stored in the least of these types that holds them.
 _INDICES = (
@@ -71,7 +72,7 @@ def sparse(content: bytes) -> bytes:
 
 def best(values: np.ndarray) -> Form | None:
     """The smallest form of a kernel, or None where it is best left dense."""
-    limit = values.nbytes - WORTH
+    limit = min(values.nbytes - WORTH, SHARE * values.nbytes)
     found = min(_forms(values), key=lambda form: form.bytes, default=None)
     return found if found is not None and found.bytes <= limit else None
 

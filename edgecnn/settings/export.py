@@ -23,6 +23,7 @@ class Export:
         seed: chooses which pictures.
         min_agreement: least agreement with the original beyond chance (Cohen's kappa) on the calibration pictures, for a lossy file to be kept. The
             default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
+        sparse: store kernels with many zeros sparse in TFLite, where that is smaller and LiteRT gives the same answers.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -31,6 +32,7 @@ class Export:
     calibration: int = 200
     seed: int = 0
     min_agreement: float = 0.25
+    sparse: bool = True
 
     def __post_init__(self) -> None:
         for name in self.schemes:

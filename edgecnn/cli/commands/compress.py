@@ -84,12 +84,8 @@ def _channels(args: argparse.Namespace) -> Channels:
 
 def _prune(args: argparse.Namespace) -> Prune:
     default = Prune()
-    return Prune(
-        args.prune if args.prune is not None else default.share,
-        pattern=args.pattern or default.pattern,
-        bits=default.bits if args.bits is None else args.bits,
-        skip=tuple(args.skip),
-    )
+    share, bits = (getattr(default, name) if given is None else given for name, given in (("share", args.prune), ("bits", args.bits)))
+    return Prune(share, pattern=args.pattern or default.pattern, bits=bits, skip=tuple(args.skip))
 
 
 def _report(done: Compressed) -> str:
