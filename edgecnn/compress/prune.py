@@ -61,7 +61,9 @@ class Pruning(Stage):
             wrapper.pruning_obj.weight_mask_op()
 
     def kept(self) -> list[np.ndarray]:
-        """Kernels rounded to the bits that were asked for."""
+        """Kernels rounded to the bits that were asked for; eight leave them as they are, for the export to round."""
+        if self.step == 1:
+            return super().kept()
         kernels = {name: self.legacy.layers[name][-1] for name in self.names}
         return self.legacy.weights({id(it.kernel): on_grid(it.kernel.numpy(), KERNELS[type(it).__name__][1], self.step) for it in kernels.values()})
 
