@@ -19,6 +19,8 @@ _VERBS = {
     "compress": ("edgecnn.compress", "compress"),
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
+    "pack": ("edgecnn.packing", "pack"),
+    "unpack": ("edgecnn.packing", "unpack"),
 }
 
 __all__ = ["__version__", *_VERBS]

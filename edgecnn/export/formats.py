@@ -67,6 +67,10 @@ class Format(Protocol):
         """The bytes of the file, with the card inside."""
         ...
 
+    def sparse(self, content: bytes) -> bytes:
+        """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
+        ...
+
 
 class TFLite:
     """.tflite by TensorFlow's converter and ai-edge-quantizer."""
@@ -104,7 +108,11 @@ class TFLite:
     def finish(self, content: bytes, card: Card) -> bytes:
         # The converter computed the oldest runtime for the float operators; for derived ones it would be wrong.
         stale = () if card.scheme == "float32" else ("min_runtime_version",)
+        content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
         return _room("flatbuffer").finished(content, {EMBEDDED: card.dumps(lines=False).encode()}, stale)
+
+    def sparse(self, content: bytes) -> bytes:
+        return _room("sparse").sparse(content)
 
 
 class ONNX:
@@ -142,6 +150,9 @@ class ONNX:
 
     def finish(self, content: Any, card: Card) -> bytes:
         return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False)})
+
+    def sparse(self, content: bytes) -> bytes:
+        return content
 
 
 def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]:

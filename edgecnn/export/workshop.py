@@ -16,7 +16,7 @@ from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData, NoCalibration, unknown
-from edgecnn.export import Exported, check, memory, pictures
+from edgecnn.export import Exported, check, memory, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.pictures import Material
@@ -147,9 +147,13 @@ class Workshop:
         with files.replacing(target) as staged:
             staged.write_bytes(content)
             expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
-            found = check.compare(evaluate(staged, self.material.pictures[: len(expected)]).probabilities, expected)
+            shown = self.material.pictures[: len(expected)]
+            answers = evaluate(staged, shown).probabilities
+            found = check.compare(answers, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
-        return Exported(target, name, len(content), found.agreement, found.difference, found.pictures, f"{found.pictures} {self._note(name)}")
+            stored = storage.choose(self.format, name, content, staged, shown, answers) if self.settings.sparse else storage.Storage(content)
+        size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
+        return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
 
     def calibrate(self, how: PostTraining, *, with_ranges: bool) -> Calibrated:
         """What quantized files are derived from; operators kept wide do not matter to it."""

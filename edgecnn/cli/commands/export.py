@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="D", help="data set whose training pictures give activation ranges (default: the one the model was trained on)")
     parser.add_argument("--calibration", type=int, default=default.calibration, metavar="N", help="how many of them (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, metavar="N", help="chooses which ones (default: %(default)s)")
+    parser.add_argument("--no-sparse", action="store_true", help="store kernels with many zeros like all others (default: sparse in TFLite, where smaller)")
     parser.add_argument("--strict", action="store_true", help="refuse a data set with a corrupt picture")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default: the model's folder)")
     parser.add_argument("--name", metavar="NAME", help="stem of the files (default: the model's)")
@@ -38,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, then print one line a file."""
-    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed)
+    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, sparse=not args.no_sparse)
     from edgecnn import zoo
     from edgecnn.cli.progress import progress
     from edgecnn.export import export
@@ -69,6 +70,7 @@ def _table(written: list[Exported]) -> str:
     for f in written:
         notes.setdefault(f.note, []).append(f.scheme)
     told = [(f"{', '.join(dict.fromkeys(schemes))}:", f"compared on {note}") for note, schemes in notes.items()]
+    told += [(f"{f.path.name}:", f.storage) for f in written if f.storage]
     if any(row[-1] for row in rows):
         told.append(("difference:", "of the log-probabilities, root mean square, over their spread between pictures"))
     head = ("", "size", "agreement", "difference" if any(row[-1] for row in rows) else "")
