@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
+import pytest
 
 from edgecnn.arch import build
 from edgecnn.catalog import CATALOG
 
 WIDTH = 0.125
+
+# Rows that are as another one of their family, only deeper: what takes long is run for them by `tools/test.sh --all` alone.
+DEEP = {
+    *("resnet56", "resnet101", "resnet152", "resnet101_keras", "resnet152_keras", "resnet110", "plain56", "resnext101_32x8d", "senet154"),
+    *("inception_resnet_v2", "densenet121", "densenet169", "densenet201", "densenet121_handbook", "vgg19"),
+}
+
+
+def deep_ones_slow(names: Iterable[str]) -> list[object]:
+    """Parameters of a test, DEEP rows marked as slow."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in names]
 
 
 def size(name: str) -> int:

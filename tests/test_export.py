@@ -188,7 +188,7 @@ def test_bias_correction_brings_the_means_back(model: Path, fmt: str):
     means = writer.means(exact, pictures, size)
     off = {}
     for kind, known in (("corrected", means), ("rounded", {})):
-        found = writer.means(writer.snap(exact, known), pictures, size)
+        found = writer.means(writer.snap(exact, known, {}), pictures, size)
         off[kind] = np.array([np.abs(found[name] - means[name]).mean() for name in means])
     moved = off["rounded"] > 1e-7
     assert (off["corrected"][moved] / off["rounded"][moved]).mean() < 0.95

@@ -124,7 +124,7 @@ def _first_means(fmt, layers, inputs):
     writer = FORMATS[fmt]()
     exact = writer.convert(keras.Model(start, keras.layers.Softmax()(keras.layers.Flatten(name="logits")(x))))
     means = writer.means(exact, inputs, None)
-    return [means[end], *(writer.means(writer.snap(exact, known), inputs, None)[end] for known in ({}, means))]
+    return [means[end], *(writer.means(writer.snap(exact, known, {}), inputs, None)[end] for known in ({}, means))]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -198,12 +198,12 @@ def shades() -> np.ndarray:
 
 
 def test_extremes_see_every_picture(shades):
-    seen = observe(_twice, shades, Preprocessing(4, 4), lambda: Extremes(each=10))
+    seen = observe(_twice, shades, Preprocessing(4, 4), lambda name: Extremes(each=10))
     assert (seen[INPUT].low, seen[INPUT].high) == (-1.0, 127 / 128)
     assert (seen["double"].low, seen["double"].high) == (-2.0, 254 / 128)
     assert len(seen["double"].sample) == 3 * 10
 
 
 def test_means_are_of_all_pictures_and_positions(shades):
-    seen = observe(_twice, shades, Preprocessing(4, 4), lambda: Means(axis=3))
+    seen = observe(_twice, shades, Preprocessing(4, 4), lambda name: Means(axis=3))
     np.testing.assert_allclose(seen["double"].means, np.full(3, 2 * np.mean([-1, -0.5, 127 / 128])))

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from exporting import WEIGHTED, floating, groups_of, products, tflite_operators
-from miniatures import miniature
+from miniatures import DEEP, deep_ones_slow, miniature
 
 from edgecnn.arch import build
 from edgecnn.arch.lively import enliven
@@ -83,14 +83,7 @@ def must_do_the_same(model: keras.Model, folder: Path, record_property) -> None:
             assert one.agreement == 1.0
 
 
-# Rows that take more than 8 seconds on an idle core while a shorter one of their family does the same; together they take longer than all others.
-DEEP = {
-    *("resnet101", "resnet152", "resnet101_keras", "resnet152_keras", "resnet110", "resnext101_32x8d", "senet154", "inception_resnet_v2"),
-    *("densenet121", "densenet169", "densenet201", "densenet121_handbook"),
-}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in CATALOG])
+@pytest.mark.parametrize("name", deep_ones_slow(CATALOG))
 def test_a_row_exports_to_files_that_do_the_same(name, tmp_path, record_property):
     must_do_the_same(miniature(name), tmp_path, record_property)
 
@@ -134,7 +127,7 @@ def test_a_module_exports_to_files_that_do_the_same(name, suffix, tmp_path, reco
     expected = keras.ops.convert_to_numpy(enliven(model, inputs)(inputs))
     writer, run = FORMATS[suffix](), run_tflite if suffix == "tflite" else run_onnx
     real = writer.convert(model)
-    near = writer.snap(real, writer.means(real, inputs, None))
+    near = writer.snap(real, writer.means(real, inputs, None), {})
     whole = writer.quantize("int8", near, choose(writer.extremes(near, inputs, None, SILENT)), "int8")
     for scheme, content, limit in (("float32", real, LIMIT), ("int8", whole, 0.25)):
         path = tmp_path / f"{scheme}.{suffix}"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from miniatures import miniature
+from miniatures import deep_ones_slow, miniature
 from published import PUBLISHED
 
 from edgecnn.arch import sketch
@@ -32,7 +32,7 @@ def test_nothing_is_published_of_rows_that_are_not_there():
     assert PUBLISHED.keys() == set(ROWS)
 
 
-@pytest.mark.parametrize("name", CATALOG)
+@pytest.mark.parametrize("name", deep_ones_slow(CATALOG))
 def test_answers_are_probabilities_of_the_classes(name):
     model = miniature(name)
     assert model.input.name == "image"
@@ -42,7 +42,7 @@ def test_answers_are_probabilities_of_the_classes(name):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(answer).sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", deep_ones_slow(ROWS))
 def test_one_training_step_changes_every_trainable_weight(name):
     model = miniature(name)
     body = keras.Model(model.input, model.get_layer("logits").output) if name in CATALOG else model

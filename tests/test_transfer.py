@@ -47,7 +47,14 @@ def test_frozen_layers_rest_and_thawed_ones_learn(other, tmp_path):
     assert not np.array_equal(taken[0], weights_of(tmp_path / "thawed")[0])
 
 
-@pytest.mark.parametrize("stop", [15, 25, 35], ids=["in the frozen phase", "at the change", "in the thawed phase"])
+@pytest.mark.parametrize(
+    "stop",
+    [
+        pytest.param(15, id="in the frozen phase", marks=pytest.mark.slow),
+        pytest.param(25, id="at the change"),
+        pytest.param(35, id="in the thawed phase", marks=pytest.mark.slow),
+    ],
+)
 def test_what_was_cut_off_in_any_phase_goes_on_to_the_same_weights(other, tmp_path, stop):
     wish = {"settings": FROZEN, "weights": other}
     train("lenet", few_digits(), out=tmp_path / "whole", **wish)

@@ -184,6 +184,7 @@ def test_independent_weights_give_the_answers_of_their_own_network(weights_folde
     assert len(taken.folded) == (27 if architecture == "mobilenet" else 0)
 
 
+@pytest.mark.slow
 def test_independent_mobilenet_with_folded_batch_norms_is_fine_tuned(weights_folder, tmp_path):
     digits = data.load("digits", preprocessing_for("mobilenet", image_size=32))
     some = replace(

@@ -64,20 +64,13 @@ def main() -> int:
     given = parser.parse_args()
     chosen = {"int8", *(given.only.split(",") if given.only else WAYS)}
     page = zoo.FOLDER / "README.md"
-    rows = _standing(page)
+    rows = {(row[0], row[1]): row for row in markdown.standing(page, "compression")}
     for name in given.models:
         rows |= {(name, way): row for way, row in _measured(name, [way for way in WAYS if way in chosen], given.epochs).items()}
         markdown.replace_between(
             page, "compression", markdown.table(HEAD, [rows[key] for key in sorted(rows, key=lambda key: (key[0], list(WAYS).index(key[1])))])
         )
     return 0
-
-
-def _standing(page: Path) -> dict[tuple[str, str], list[str]]:
-    """Rows that are in the page, by model and way."""
-    part = page.read_text().partition("<!-- compression:begin")[2].partition("<!-- compression:end")[0]
-    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
-    return {(row[0], row[1]): row for row in cells}
 
 
 def _measured(name: str, ways: list[str], epochs: int) -> dict[str, list[str]]:

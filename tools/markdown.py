@@ -15,6 +15,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
+def standing(path: Path, name: str) -> list[list[str]]:
+    """Rows of the table that stands between the marks of that name now, without its head."""
+    part = path.read_text(encoding="utf-8").partition(f"<!-- {name}:begin")[2].partition(f"<!-- {name}:end")[0]
+    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
+
+
 def replace_between(path: Path, name: str, text: str) -> None:
     """Put `text` between the marks `<!-- NAME:begin ... -->` and `<!-- NAME:end -->` of a file, which stays as it was when anything fails.
 

@@ -21,4 +21,6 @@ if [ "${1:-}" = --all ]; then
 fi
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
-exec "$venv/bin/python" -m pytest "${chosen[@]}" "$@"
+# One process a core, at most four: each holds a TensorFlow of its own. A file stays in one process, for its fixtures.
+cores=$(nproc)
+exec "$venv/bin/python" -m pytest -n "$((cores < 4 ? cores : 4))" --dist loadfile "${chosen[@]}" "$@"

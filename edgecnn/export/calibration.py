@@ -19,6 +19,10 @@ from edgecnn.settings import PostTraining
 # Pictures for the means: a mean over all positions of so many is known to a fraction of a weight's rounding.
 FOR_MEANS = 16
 
+# Pictures for the second moments that weights are reconstructed by. Agreement of the networks in tools/post_training.py with rounded weights alone, by 32
+# pictures and by 200: SqueezeNet 98.2 and 98.4 %, MobileNet 0.25 93.0 and 91.8 %.
+FOR_PRODUCTS = 32
+
 
 @dataclass(frozen=True)
 class Calibrated:
@@ -54,7 +58,7 @@ def calibrate(writer: Format, content: Any, card: Card, material: Material, how:
         raise NoCalibration(f"the activations in {card.name}'s card serve the usual way to int8 only; for another, give labelled photos with --data FOLDER")
     if with_ranges:
         raise NoCalibration(f"the activation ranges in {card.name}'s card were recorded with another converter; give labelled photos with --data FOLDER")
-    return Calibrated(writer.snap(content, {}), None, {}, "")
+    return Calibrated(writer.snap(content, {}, {}), None, {}, "")
 
 
 def measure(
@@ -62,7 +66,8 @@ def measure(
 ) -> tuple[Means, Any, Ranges | None]:
     """Mean inputs of the float form; that form snapped; and the ranges that the snapped form has."""
     means = writer.means(content, material.pictures[:FOR_MEANS], card.preprocessing)
-    snapped = writer.snap(content, means if how.correct else {})
+    products = writer.products(content, material.pictures[:FOR_PRODUCTS], card.preprocessing) if how.rounding == "reconstructed" else {}
+    snapped = writer.snap(content, means if how.correct else {}, products)
     if not with_ranges:
         return means, snapped, None
     ranges = choose(writer.extremes(snapped, material.pictures, card.preprocessing, progress), how.ranges)
@@ -81,5 +86,5 @@ def _recorded(writer: Format, content: Any, card: Card, material: Material) -> C
     if not needed.keys() <= ranges.keys():
         return None
     means = {name: np.array(values) for name, values in card.means.get(writer.suffix, {}).items()}
-    snapped = writer.snap(content, means)
+    snapped = writer.snap(content, means, {})
     return Calibrated(snapped, with_exact_input(ranges, card.preprocessing), card.calibration, "activations as recorded in the model's card")

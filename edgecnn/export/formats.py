@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edgecnn.export.observe import Extremes, Tensors
     from edgecnn.export.ranges import Means, Ranges
+    from edgecnn.export.reconstruct import Products, Window
 
 
 class Format(Protocol):
@@ -39,8 +40,15 @@ class Format(Protocol):
         """Extremes and a sample of every tensor, over the same."""
         ...
 
-    def snap(self, content: Any, means: Means) -> Any:
-        """The float32 form with weights rounded to int8's grid and biases corrected by the mean inputs of their layers."""
+    def products(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Products:
+        """Second moments of what each layer with weights sees of its input, over the same."""
+        ...
+
+    def snap(self, content: Any, means: Means, products: Products) -> Any:
+        """The float32 form with weights on int8's grid and biases corrected by the mean inputs of their layers.
+
+        Each weight goes to its nearest step, or as `reconstruct` says where there are `products` of the layer's input.
+        """
         ...
 
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
@@ -77,8 +85,11 @@ class TFLite:
     def _tensors(self, content: bytes) -> Callable[[], Tensors]:
         return partial(_room("observe").tflite_tensors, _room("flatbuffer").with_all_outputs(content))
 
-    def snap(self, content: bytes, means: Means) -> bytes:
-        return _room("tflite_layers").snap(content, means)
+    def products(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Products:
+        return _products(self._tensors(content), pictures, preprocessing, _room("tflite_layers").windows(content), 3)
+
+    def snap(self, content: bytes, means: Means, products: Products) -> bytes:
+        return _room("tflite_layers").snap(content, means, products)
 
     def quantize(self, scheme: str, content: bytes, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> bytes:
         room = _room("tflite_quantize")
@@ -113,8 +124,11 @@ class ONNX:
     def _tensors(self, content: Any) -> Callable[[], Tensors]:
         return partial(_room("observe").onnx_tensors, *_room("observe").onnx_with_all_outputs(content))
 
-    def snap(self, content: Any, means: Means) -> Any:
-        return _room("onnx_layers").snap(content, means)
+    def products(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Products:
+        return _products(self._tensors(content), pictures, preprocessing, _room("onnx_layers").windows(content), 1)
+
+    def snap(self, content: Any, means: Means, products: Products) -> Any:
+        return _room("onnx_layers").snap(content, means, products)
 
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
         room = _room("onnx_quantize")
@@ -141,13 +155,23 @@ FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}
 
 def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, channel_axis: int) -> Means:
     room = _room("observe")
-    seen = room.observe(tensors, pictures, preprocessing, partial(room.Means, channel_axis))
+    seen = room.observe(tensors, pictures, preprocessing, lambda name: room.Means(channel_axis))
     return {name: tally.means for name, tally in seen.items()}
+
+
+def _products(
+    tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, windows: Mapping[str, Sequence[Window]], channel_axis: int
+) -> Products:
+    """Second moments of each tensor under each of its windows; those of one tensor are looked at in one run."""
+    room = _room("reconstruct")
+    seen = _room("observe").observe(tensors, pictures, preprocessing, lambda name: room.Several(windows[name], channel_axis == 1) if name in windows else None)
+    return {(name, products.window): products.total for name, several in seen.items() for products in several.each if products.enough}
 
 
 def _extremes(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
     room = _room("observe")
-    return room.observe(tensors, pictures, preprocessing, partial(room.Extremes, max(1, room.SAMPLE // len(pictures))), progress)
+    each = max(1, room.SAMPLE // len(pictures))
+    return room.observe(tensors, pictures, preprocessing, lambda name: room.Extremes(each), progress)
 
 
 def _room(name: str) -> Any:

@@ -84,15 +84,19 @@ class Extremes:
 
 
 def observe(
-    open_tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, tally: Callable[[], _Kept], progress: Progress = SILENT
+    open_tensors: Callable[[], Tensors],
+    pictures: np.ndarray,
+    preprocessing: Preprocessing | None,
+    tally: Callable[[str], _Kept | None],
+    progress: Progress = SILENT,
 ) -> dict[str, _Kept]:
-    """Run a float network over pictures, one run a core side by side, with a `tally` of each tensor and of the input.
+    """Run a float network over pictures, one run a core side by side, with a tally of each tensor and of the input.
 
     Args:
         open_tensors: opens the network once more, on one thread.
         pictures: what to look at: uint8 RGB [N, H, W, 3], or inputs as the network takes them, float32 [N, ...].
         preprocessing: from pixels to input; None where `pictures` are inputs.
-        tally: makes an empty one.
+        tally: makes an empty one for the tensor of a name, or None for one that is not of interest.
     """
 
     def work(part: np.ndarray) -> dict[str, _Kept]:
@@ -100,14 +104,18 @@ def observe(
         for index in part:
             image = pictures[index : index + 1] if preprocessing is None else prepare(pictures[index : index + 1], preprocessing)
             for name, value in itertools.chain([(INPUT, image)], tensors(image)):
-                tallies.setdefault(name, tally()).add(value, index)
+                if name not in tallies:
+                    tallies[name] = tally(name)
+                if tallies[name] is not None:
+                    tallies[name].add(value, index)
                 del value
             advance(1, "")
         return tallies
 
     workers = max(1, min(usable_cores(), len(pictures)))
     with progress.track("measuring activations", len(pictures)) as advance, ThreadPoolExecutor(workers) as pool:
-        first, *others = pool.map(work, np.array_split(np.arange(len(pictures)), workers))
+        parts = pool.map(work, np.array_split(np.arange(len(pictures)), workers))
+        first, *others = [{name: kept for name, kept in part.items() if kept is not None} for part in parts]
     if others:
         for name, kept in first.items():
             kept.merge([tallies[name] for tallies in others])

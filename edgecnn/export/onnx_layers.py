@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgecnn.export import bias, names
+from edgecnn.export import bias, names, reconstruct
 from edgecnn.export.ranges import Means
+from edgecnn.export.reconstruct import LARGEST, Products, Window
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
 
@@ -20,27 +22,85 @@ def operators(proto: onnx.ModelProto) -> list[tuple[str, bool]]:
     return [(node.name, node.op_type in WEIGHTED and node.input[1] in constants) for node in proto.graph.node]
 
 
-def snap(proto: onnx.ModelProto, means: Means) -> onnx.ModelProto:
+def windows(proto: onnx.ModelProto) -> dict[str, list[Window]]:
+    """Name of a tensor -> how the nodes with weights that read it see it; without those that see too much at once, and those of unknown sizes."""
+    found: dict[str, list[Window]] = {}
+    constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+    shapes = _shapes(proto)
+    for node in proto.graph.node:
+        if node.op_type in WEIGHTED and node.input[1] in constants:
+            window = _window(node, constants[node.input[1]], shapes)
+            if window and window.columns(_inputs(node, constants[node.input[1]])) <= LARGEST and window not in found.setdefault(node.input[0], []):
+                found[node.input[0]].append(window)
+    return found
+
+
+def _shapes(proto: onnx.ModelProto) -> dict[str, list[int]]:
+    values = (*proto.graph.value_info, *proto.graph.input)
+    return {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in values}
+
+
+def _inputs(node: onnx.NodeProto, kernel: onnx.TensorProto) -> int:
+    """Channels that a node reads."""
+    attributes = _attributes(node)
+    if node.op_type == "Conv":
+        return kernel.dims[1] * attributes.get("group", 1)
+    return kernel.dims[1 if attributes.get("transB") else 0]
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _window(node: onnx.NodeProto, kernel: onnx.TensorProto, shapes: dict[str, list[int]]) -> Window | None:
+    """None where the size of the input is not known."""
+    if node.op_type != "Conv":
+        return Window()
+    attributes, size = _attributes(node), shapes.get(node.input[0], [])
+    if len(kernel.dims) != 4 or len(size) != 4 or not all(size[2:]):
+        return None
+    taps, steps = tuple(kernel.dims[2:]), tuple(attributes.get("strides", (1, 1)))
+    gaps = tuple(attributes.get("dilations", (1, 1)))
+    if attributes.get("auto_pad", b"NOTSET").startswith(b"SAME"):
+        rows, columns = (bias.same(*axis) for axis in zip(size[2:], taps, steps, gaps, strict=True))
+    else:
+        top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
+        rows, columns = (top, bottom), (left, right)
+    return Window(taps, steps, gaps, (*rows, *columns), attributes.get("group", 1))
+
+
+def _snapped(node: onnx.NodeProto, exact: np.ndarray, axis: int, window: Window | None, products: Products) -> np.ndarray:
+    """The kernel on int8's grid, in its own order of axes."""
+    moments = products.get((node.input[0], window)) if window else None
+    if moments is None:
+        return bias.rounded(exact, axis)
+    outputs_first = np.moveaxis(exact, axis, 0)
+    flat = outputs_first.reshape(window.groups, len(outputs_first) // window.groups, -1)
+    return np.moveaxis(reconstruct.rounded(flat, moments).reshape(outputs_first.shape), 0, axis)
+
+
+def snap(proto: onnx.ModelProto, means: Means, products: Products) -> onnx.ModelProto:
     """Round all weights as int8 will, and correct the biases for it; see `tflite_layers.snap`. A product of matrices, which has no bias, is only rounded."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     constants = {tensor.name: tensor for tensor in copy.graph.initializer}
     readers = Counter(edge for node in copy.graph.node for edge in node.input)
-    shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in copy.graph.value_info}
+    shapes = _shapes(copy)
     for node in copy.graph.node:
         if node.op_type not in WEIGHTED or node.input[1] not in constants:
             continue
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        attributes = _attributes(node)
         exact = numpy_helper.to_array(constants[node.input[1]])
         axis = 0 if node.op_type == "Conv" or attributes.get("transB") else exact.ndim - 1
-        near = bias.rounded(exact, axis)
+        window = _window(node, constants[node.input[1]], shapes)
+        near = _snapped(node, exact, axis, window, products)
         _store(constants[node.input[1]], near)
         mean = means.get(node.input[0])
         if mean is not None and node.op_type != "MatMul":
             lost = np.moveaxis(exact - near, axis, 0)
             groups = attributes.get("group", 1)
             mean = np.tile(mean, max(1, lost.shape[1] * groups // len(mean)))
-            shares = _shares(attributes, shapes.get(node.input[0], []), lost.shape)
+            shares = _shares(window, shapes.get(node.input[0], [])) if node.op_type == "Conv" else None
             offsets = _own_bias(copy.graph, node, constants, readers, len(lost))
             _store(offsets, numpy_helper.to_array(offsets) + bias.shift(lost, mean, groups, shares))
     return copy
@@ -59,16 +119,13 @@ def _own_bias(graph: onnx.GraphProto, node: onnx.NodeProto, constants: dict[str,
     return constants[name]
 
 
-def _shares(attributes: dict[str, object], source: list[int], kernel: tuple[int, ...]) -> np.ndarray | None:
-    """Shares of a convolution's taps that lie on its input [N, C, h, w], as [h, w]; None for a dense layer or where the sizes are open."""
-    if len(kernel) != 4 or len(source) != 4 or not all(source[2:]):
+def _shares(window: Window | None, source: list[int]) -> np.ndarray | None:
+    """Shares of a convolution's taps that lie on its input [N, C, h, w], as [h, w]; None where the sizes are open."""
+    if window is None:
         return None
-    steps = zip(attributes.get("strides", (1, 1)), attributes.get("dilations", (1, 1)), strict=True)
-    axes = [(size, taps, *step) for size, taps, step in zip(source[2:], kernel[2:], steps, strict=True)]
-    if attributes.get("auto_pad", b"NOTSET").startswith(b"SAME"):
-        return np.outer(*(bias.on_map(*axis, bias.same(*axis)) for axis in axes))
-    top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
-    return np.outer(*(bias.on_map(*axis, pads) for axis, pads in zip(axes, ((top, bottom), (left, right)), strict=True)))
+    sides = window.padding[:2], window.padding[2:]
+    axes = zip(source[2:], window.kernel, window.strides, window.dilations, sides, strict=True)
+    return np.outer(*(bias.on_map(*axis) for axis in axes))
 
 
 def _store(tensor: onnx.TensorProto, values: np.ndarray) -> None:

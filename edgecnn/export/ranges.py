@@ -58,8 +58,8 @@ def _clip(seen: Extremes, kind: str) -> float:
         return best_clip(seen, POWERS[kind])
     if kind == "extremes" or seen.low == seen.high:
         return 1.0
-    ends = np.quantile(seen.sample, (RARE, 1 - RARE))
-    return float(np.clip(max(end / whole for end, whole in zip(ends, (seen.low, seen.high), strict=True) if whole), CLIPS[0], 1.0))
+    ends = zip(np.quantile(seen.sample, (RARE, 1 - RARE)), (min(seen.low, 0.0), max(seen.high, 0.0)), strict=True)
+    return float(np.clip(max(end / whole for end, whole in ends if whole), CLIPS[0], 1.0))
 
 
 def best_clip(seen: Extremes, power: int = 4, levels: int = 256) -> float:

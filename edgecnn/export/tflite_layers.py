@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn.export import bias, flatbuffer, names
 from edgecnn.export.ranges import Means
+from edgecnn.export.reconstruct import LARGEST, Products, Window, snapped
 
 _Op = schema.BuiltinOperator
 
@@ -23,11 +24,39 @@ def operators(content: bytes) -> list[tuple[str, bool]]:
     return [(graph.tensors[op.outputs[0]].name.decode(), model.operatorCodes[op.opcodeIndex].builtinCode in OUTPUT_AXIS) for op in graph.operators]
 
 
-def snap(content: bytes, means: Means) -> bytes:
+def windows(content: bytes) -> dict[str, list[Window]]:
+    """Name of a tensor -> how the layers with weights that read it see it; without those that see too much at once."""
+    model = flatbuffer.read(content)
+    found: dict[str, list[Window]] = {}
+    for operator in model.subgraphs[0].operators:
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in OUTPUT_AXIS:
+            source = model.subgraphs[0].tensors[operator.inputs[0]]
+            window = _window(model, operator)
+            if window.columns(int(source.shape[-1])) <= LARGEST and window not in found.setdefault(source.name.decode(), []):
+                found[source.name.decode()].append(window)
+    return found
+
+
+def _window(model: schema.ModelT, operator: schema.OperatorT) -> Window:
+    source, kernel = (model.subgraphs[0].tensors[i] for i in operator.inputs[:2])
+    options = operator.builtinOptions
+    if not hasattr(options, "padding"):
+        return Window()
+    taps, steps = tuple(map(int, kernel.shape[1:3])), (options.strideH, options.strideW)
+    gaps = options.dilationHFactor, options.dilationWFactor
+    sides = [bias.same(int(size), *axis) for size, *axis in zip(source.shape[1:3], taps, steps, gaps, strict=True)]
+    padding = (0, 0, 0, 0) if options.padding == schema.Padding.VALID else (*sides[0], *sides[1])
+    depthwise = model.operatorCodes[operator.opcodeIndex].builtinCode == _Op.DEPTHWISE_CONV_2D
+    channels = int(source.shape[3])
+    return Window(taps, steps, gaps, padding, channels if depthwise else channels // int(kernel.shape[3]))
+
+
+def snap(content: bytes, means: Means, products: Products) -> bytes:
     """Round all weights as int8 will, and correct the biases for it; float32 in, float32 out.
 
     Quantizing the result loses nothing more of the weights, so that activations can be observed as the integer network will have them.
-    `means` gives the mean a channel of the layers' inputs; a layer whose input is not among them keeps its bias.
+    `means` gives the mean a channel of the layers' inputs; a layer whose input is not among them keeps its bias. `products` are the second moments of what
+    layers see; a layer that has none takes each weight to its nearest step.
     """
     model = flatbuffer.read(content)
     graph = model.subgraphs[0]
@@ -38,7 +67,8 @@ def snap(content: bytes, means: Means) -> bytes:
             continue
         source, kernel = (graph.tensors[i] for i in operator.inputs[:2])
         exact = flatbuffer.values(model, kernel)
-        near = bias.rounded(exact, axis)
+        window = _window(model, operator)
+        near = snapped(exact, axis, products.get((source.name.decode(), window)), window.groups)
         flatbuffer.store(model, kernel, near)
         mean = means.get(source.name.decode())
         if mean is not None:

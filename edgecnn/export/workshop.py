@@ -14,7 +14,7 @@ import numpy as np
 from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, unknown
+from edgecnn.errors import BadData, NoCalibration, unknown
 from edgecnn.export import Exported, check, memory, pictures
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import FORMATS, Format
@@ -22,11 +22,15 @@ from edgecnn.export.pictures import Material
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.pool import evaluate
+from edgecnn.runtime.preprocess import prepare
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
+
+# Pictures on which the ranges of channels are measured to make them even.
+FOR_EVEN = 64
 
 # 16-bit activations have no fast kernels on a desktop processor: a second a picture for a large network.
 COMPARED = {"int16x8": 8}
@@ -102,16 +106,17 @@ class Workshop:
             CheckFailed: it does not.
         """
         self.format: Format = FORMATS[suffix]()
+        self.original = opened.original
         self.card, self.material, self.settings, self.anchor = opened.card, opened.material, opened.settings, opened.anchor
         self.progress = progress
         progress.step(f"converting {opened.original.path} to {suffix}")
         self.content = self.format.convert(opened.original.model)
         memory.release(opened.original.model.count_params())
-        self.operators = self.format.operators(self.content)
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
         self._calibrated: tuple[PostTraining, bool, Calibrated] | None = None
+        self._even: Any = None
 
     def make(self, name: str, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> bytes:
         """The bytes of a file in one scheme, card inside.
@@ -149,9 +154,13 @@ class Workshop:
         """What quantized files are derived from; operators kept wide do not matter to it."""
         key = replace(how, head="int8", wide=())
         if self._calibrated is None or self._calibrated[0] != key or (with_ranges and not self._calibrated[1]):
-            found = calibrate(self.format, self.content, self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
+            found = calibrate(self.format, self._form(how), self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
             self._calibrated = key, with_ranges, found
         return self._calibrated[2]
+
+    def operators(self, how: PostTraining) -> tuple[str, ...]:
+        """Names of the operators from which this way to int8 starts, in the order of computation."""
+        return self.format.operators(self._form(how))
 
     def wide(self, how: PostTraining) -> tuple[str, ...]:
         """Names of the operators whose activations stay in float, in the order of computation.
@@ -159,12 +168,29 @@ class Workshop:
         Raises:
             UnknownName: one that the network does not have.
         """
+        known = self.operators(how)
         for name in how.wide:
-            if name not in self.operators:
-                raise unknown("operator", name, self.operators)
-        head = self.format.head(self.content) if how.head == "float" else ()
-        chosen = {*how.wide, *head}
-        return tuple(name for name in self.operators if name in chosen)
+            if name not in known:
+                raise unknown("operator", name, known)
+        chosen = {*how.wide, *(self.format.head(self._form(how)) if how.head == "float" else ())}
+        return tuple(name for name in known if name in chosen)
+
+    def _form(self, how: PostTraining) -> Any:
+        """The float form, of the network with even channels where `how` wants them.
+
+        Raises:
+            NoCalibration: there are no pictures to measure channels on.
+        """
+        if not how.equalize:
+            return self.content
+        if self._even is None:
+            from edgecnn.export.equalize import equalized
+
+            if not self.material.real:
+                raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
+            inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+            self._even = self.format.convert(equalized(self.original.model, inputs))
+        return self._even
 
     def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:
         """The form of one scheme, and the manifest of its calibration pictures."""
