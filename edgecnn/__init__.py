@@ -19,6 +19,7 @@ _VERBS = {
     "compress": ("edgecnn.compress", "compress"),
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
+    "optimize": ("edgecnn.optimize", "optimize"),
 }
 
 __all__ = ["__version__", *_VERBS]

@@ -11,10 +11,13 @@ from edgecnn.card import Preprocessing
 from edgecnn.door import open_door
 from edgecnn.export import Exported
 from edgecnn.progress import SILENT, Progress
-from edgecnn.settings import Budget, Export, PostTraining
+from edgecnn.settings import Budget, Export, PostTraining, Search
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgecnn.data import Dataset
+    from edgecnn.optimize.front import Candidate
     from edgecnn.optimize.judge import Drop
 
 
@@ -48,6 +51,62 @@ class Fitted:
     test: Drop
     verdict: str
     trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A winner of a search, which was written.
+
+    Attributes:
+        exported: the file.
+        candidate: as it was measured on val.
+        test: its drop on the split that was read once, for the report.
+        candidates: everything that was measured in this format.
+        front: those of them that nothing beats in the goal without losing accuracy.
+        untried: combinations that were next when the time was over.
+        plot, figures: files with the plot, and with all figures as JSON.
+    """
+
+    exported: Exported
+    candidate: Candidate
+    test: Drop
+    candidates: tuple[Candidate, ...]
+    front: tuple[Candidate, ...]
+    untried: int
+    plot: Path | None = None
+    figures: Path | None = None
+
+
+def optimize(
+    model: str | os.PathLike[str],
+    *,
+    search: Search | None = None,
+    data: str | os.PathLike[str] | Dataset | None = None,
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] = (),
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    fresh: bool = False,
+    progress: Progress = SILENT,
+) -> list[Found]:
+    """Search combinations of number format, channels, pruning, clustering and training under rounding for the smallest or the fastest file within a limit.
+
+    Each step of compression starts from the network that the steps before it left, with the original as the teacher. What costs one fine-tuning comes before
+    what costs two; nothing is built upon a network whose own loss is beyond the limit for certain, and a stronger setting is tried only where the milder one
+    keeps to it. Val chooses, test only reports. Models and figures are remembered by content in the user's cache folder, so that a search goes on where it
+    was cut off. Writes the winner of each format, its network, NAME-optimize.png and NAME-optimize.json.
+
+    Args:
+        model: a .keras or .h5 file, or the name of a model under `models/`.
+        search: limit, goal, and what is tried.
+        data, preprocessing, labels, out, name, fresh, progress: as in `within`.
+
+    Raises:
+        CheckFailed: in some format nothing keeps to the limit; says what came nearest. Others as `within`.
+    """
+    from edgecnn.optimize import search as room
+
+    return room.run(model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, fresh=fresh, progress=progress)
 
 
 def within(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,15 +12,27 @@ from edgecnn.compress import compress
 from edgecnn.data import Dataset
 from edgecnn.errors import BadFile
 from edgecnn.optimize.cache import Cache
-from edgecnn.progress import Progress
+from edgecnn.progress import Advance, Progress
 from edgecnn.runtime.keras_model import own_card
 from edgecnn.settings import Compress
 from edgecnn.train.run import versions
 
 
+class _BarsOnly(Progress):
+    """Passes bars on and keeps the rest to itself: what a fine-tuning did to the network that it started from is not what a search compares."""
+
+    def __init__(self, to: Progress) -> None:
+        self.to = to
+
+    def track(self, text: str, total: int) -> AbstractContextManager[Advance]:
+        """As the other draws it."""
+        return self.to.track(text, total)
+
+
 def compressed(
-    model: Path, settings: Compress, data: Dataset, preprocessing: Preprocessing, cache: Cache, otherwise: Path, progress: Progress, name: str = ""
-) -> Path:
+    model: Path, settings: Compress, data: Dataset, preprocessing: Preprocessing, cache: Cache, otherwise: Path, progress: Progress, *, name: str = "",
+    teacher: Path | None = None,
+) -> Path:  # fmt: skip
     """The .keras file of a model that was compressed as `settings` say.
 
     Args:
@@ -28,17 +41,23 @@ def compressed(
         cache: where it is looked for and kept.
         otherwise: a folder for it where there is no cache.
         name: of the file; what was done when left out.
+        teacher: as in `compress`.
     """
     key = {
         "what": "model", "weights": files.sha256(model), "data": data.digest, "settings": settings.plain(), "train": settings.train.plain(),
         "preprocessing": asdict(preprocessing), "versions": versions(),
+        "teacher": files.sha256(teacher) if teacher else "",
     }  # fmt: skip
     folder = cache.place(key) or otherwise
     path = folder / f"{name or settings.suffix()}.keras"
     if not cache.fresh and _whole(path):
-        progress.step(f"{settings.suffix()} of {model.stem}: trained before, taken from {folder}")
+        progress.step(f"{path.stem}: trained before, taken from {folder.parent}")
         return path
-    return compress(model, settings=settings, data=data, preprocessing=preprocessing, out=folder, name=path.stem, progress=progress, fresh=cache.fresh).path
+    done = compress(
+        model, settings=settings, data=data, preprocessing=preprocessing, out=folder, name=path.stem, progress=_BarsOnly(progress), fresh=cache.fresh,
+        teacher=teacher,
+    )  # fmt: skip
+    return done.path
 
 
 def _whole(path: Path) -> bool:
