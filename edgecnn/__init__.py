@@ -19,6 +19,7 @@ _VERBS = {
     "compress": ("edgecnn.compress", "compress"),
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
+    "optimize": ("edgecnn.optimize", "optimize"),
     "pack": ("edgecnn.packing", "pack"),
     "unpack": ("edgecnn.packing", "unpack"),
 }

@@ -38,6 +38,12 @@ class CheckFailed(EdgeCNNError):
     exit_code = 1
 
 
+class Undecided(EdgeCNNError):
+    """Something was to be proven, and there are too few pictures to prove it."""
+
+    exit_code = 3
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a `name` that is not among `known`, with the nearest known name first."""
     known = sorted(known)

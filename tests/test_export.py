@@ -144,8 +144,9 @@ def test_no_pictures_and_no_records_is_refused(model: Path, tmp_path: Path):
 
 
 def test_a_failed_comparison_leaves_nothing_under_the_name(model: Path, tmp_path: Path):
+    strict = Export(schemes=("int8",), formats=("tflite",), calibration=300, min_agreement=1.0)
     with pytest.raises(CheckFailed, match="agrees"):
-        export(model, settings=Export(schemes=("int8",), formats=("tflite",), calibration=300, min_agreement=1.0), out=tmp_path, data=_noise(tmp_path / "noise"))
+        export(model, settings=strict, out=tmp_path, data=_noise(tmp_path / "noise"))
     assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 

@@ -117,9 +117,10 @@ def test_a_changed_byte_never_gives_another_file(packed: Path):
         changed = bytearray(content)
         changed[place] ^= int(RANDOM.integers(1, 256))
         try:
-            assert container.unpack(bytes(changed), "changed.edgez") == whole, place
-        except BadFile as error:
-            assert "damaged" in str(error)
+            found = container.unpack(bytes(changed), "changed.edgez")
+        except BadFile:
+            continue
+        assert found == whole, place
 
 
 def test_wrong_files_are_refused(packed: Path, tmp_path: Path):

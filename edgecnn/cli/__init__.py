@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "info": "what an architecture, a model or an exported file is made of",
     "train": "train an architecture on labelled pictures",
     "compress": "prune, cluster or train a model under int8's rounding",
+    "optimize": "search the smallest or fastest file within a limit on lost accuracy",
     "export": "write a model as TFLite and ONNX, in one or more number formats",
     "validate": "compare exported files with their original: accuracy, size, latency",
     "benchmark": "measure the latency of files, and nothing else",

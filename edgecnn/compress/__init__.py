@@ -65,6 +65,7 @@ def compress(
     name: str | None = None,
     progress: Progress = SILENT,
     fresh: bool = False,
+    teacher: str | os.PathLike[str] | None = None,
 ) -> Compressed:
     """Prune, cluster or train a model under int8's rounding, and write OUT/NAME.keras with its card. The model itself stays as it is.
 
@@ -80,6 +81,7 @@ def compress(
         name: of the result; the model's with what was done, such as `mobilenet-prune50-qat`, when left out.
         progress: told of every step.
         fresh: start over although a compression was cut off.
+        teacher: a .keras file of the same answers, which are learnt beside the labels; the model itself when left out.
 
     Raises:
         BadSetting: a layer that TF-MOT's Keras does not have, or a wish that the network cannot fulfil. BadFile, BadData, UnknownName: as elsewhere.
@@ -87,7 +89,7 @@ def compress(
     """
     from edgecnn.compress import run
 
-    return run.run(model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh)
+    return run.run(model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher)
 
 
 open_door(__name__)

@@ -46,6 +46,12 @@ class _Job:
     settings: Compress
     data: Dataset
     target: Path
+    teacher: Path | None
+
+    def sources(self) -> dict[str, str]:
+        """Of what was learnt, for the card."""
+        files_read = {"weights": self.original} | ({"teacher": self.teacher} if self.teacher else {})
+        return {what: f"{path.name} {files.sha256(path)}" for what, path in files_read.items()}
 
     def checkpoint(self, step: str, start: list[np.ndarray]) -> Checkpoint:
         """That of one step, which depends on everything that the step depends on."""
@@ -55,6 +61,7 @@ class _Job:
             "train": self.settings.fine_tuning(step).plain(),
             "data": self.data.digest,
             "versions": versions(),
+            **({"teacher": files.sha256(self.teacher)} if self.teacher else {}),
         }
         weights = [hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest() for value in start]
         return Checkpoint(self.target.with_name(f"{self.target.stem}-{step}.keras"), digest({**plain, "start": weights}))
@@ -70,6 +77,7 @@ def run(
     name: str | None,
     progress: Progress,
     fresh: bool,
+    teacher: str | os.PathLike[str] | None,
 ) -> Compressed:
     """See `edgecnn.compress.compress`."""
     if keras.backend.backend() != "tensorflow":
@@ -81,7 +89,9 @@ def run(
     original = KerasRunner(path, preprocessing=preprocessing)
     card = original.card or Card(name=path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(path))
     pictures = _data(card, data, progress)
-    job = _Job(path, card, original.model, settings, pictures, folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras")
+    job = _Job(
+        path, card, original.model, settings, pictures, folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras", zoo.find(teacher) if teacher else None
+    )
     if job.target.resolve() == path.resolve():
         raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
     return _write(job, *_steps(job, progress, fresh), progress)
@@ -107,7 +117,7 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
     net, states = keras.models.clone_model(job.net), {}
     net.set_weights(job.net.get_weights())
     output = logits_of(job.net)
-    taught_by = fit.teacher(job.net, output)
+    taught_by = _teacher(job, output)
     for step in job.settings.steps():
         if step == "channels":
             net = _narrowed(job, net, progress)
@@ -122,6 +132,22 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
             states[step] = fit.fit(task, checkpoint, progress, WHAT[step])
         net.set_weights(states[step].best or stage.kept())
     return net, states
+
+
+def _teacher(job: _Job, output: str | None) -> Callable:
+    """From the network's input to the logits of the model whose answers are learnt.
+
+    Raises:
+        BadData: it takes other pictures, or gives other answers.
+    """
+    from edgecnn.compress import fit
+
+    if job.teacher is None:
+        return fit.teacher(job.net, output)
+    found = KerasRunner(job.teacher, preprocessing=None if cards.read(job.teacher) else job.card.preprocessing)
+    if found.preprocessing != job.card.preprocessing or found.model.output_shape != job.net.output_shape:
+        raise BadData(f"teacher {job.teacher} takes other pictures or gives other answers than {job.original}; expected the same preprocessing and classes")
+    return fit.teacher(found.model, logits_of(found.model))
 
 
 def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
@@ -175,7 +201,7 @@ def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Prog
     found = {change.split: accuracy(round(change.after * change.pictures), change.pictures) for change in changes}
     card = replace(
         job.card, name=job.target.stem, data=job.data.ref(), recipe=job.settings.train.plain(), seed=job.settings.train.seed, accuracy=found,
-        sources={"weights": f"{job.original.name} {files.sha256(job.original)}"}, compression=job.settings.plain(), versions=versions(),
+        sources=job.sources(), compression={**job.card.compression, **job.settings.plain()}, versions=versions(),
         weights_sha256=files.sha256(job.target), labels=job.card.labels or job.data.classes, ranges={}, means={}, calibration={},
     )  # fmt: skip
     for step, state in states.items():

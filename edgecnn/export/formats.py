@@ -32,6 +32,10 @@ class Format(Protocol):
         """The float32 form of a Keras model."""
         ...
 
+    def for_integers(self, content: Any) -> Any:
+        """The float32 form in operators that have fast integer kernels; `content` itself where all have."""
+        ...
+
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         """Mean a channel of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3], or over inputs [N, ...] without preprocessing."""
         ...
@@ -80,6 +84,9 @@ class TFLite:
     def convert(self, model: keras.Model) -> bytes:
         return _room("tflite_float").convert(model)
 
+    def for_integers(self, content: bytes) -> bytes:
+        return _room("tflite_swish").spelled_out(content)
+
     def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 3)
 
@@ -122,6 +129,9 @@ class ONNX:
 
     def convert(self, model: keras.Model) -> Any:
         return _room("onnx_float").convert(model)
+
+    def for_integers(self, content: Any) -> Any:
+        return content
 
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 1)

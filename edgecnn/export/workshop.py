@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +106,17 @@ class Workshop:
             CheckFailed: it does not.
         """
         self.format: Format = FORMATS[suffix]()
-        self.card, self.material, self.settings, self.anchor = opened.card, opened.material, opened.settings, opened.anchor
         self.original = opened.original
+        self.card, self.material, self.settings, self.anchor = opened.card, opened.material, opened.settings, opened.anchor
         self.progress = progress
         progress.step(f"converting {opened.original.path} to {suffix}")
         self.content = self.format.convert(opened.original.model)
         memory.release(opened.original.model.count_params())
-        self.operators = self.format.operators(self.content)
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
-        self._calibrated: tuple[PostTraining, bool, Calibrated] | None = None
+        self._calibrated: tuple[tuple[object, ...], bool, Calibrated] | None = None
+        self._forms: dict[tuple[bool, bool], Any] = {}
 
     def make(self, name: str, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> bytes:
         """The bytes of a file in one scheme, card inside.
@@ -155,14 +154,18 @@ class Workshop:
         size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
         return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
 
-    def calibrate(self, how: PostTraining, *, with_ranges: bool) -> Calibrated:
-        """What quantized files are derived from; operators kept wide do not matter to it."""
-        key = replace(how, head="int8", wide=())
+    def calibrate(self, how: PostTraining, name: str = "int8", *, with_ranges: bool) -> Calibrated:
+        """What quantized files of a scheme are derived from; operators kept wide do not matter to it."""
+        form = self._form(how, name)
+        key = replace(how, head="int8", wide=()), id(form)
         if self._calibrated is None or self._calibrated[0] != key or (with_ranges and not self._calibrated[1]):
-            content = self._even if how.equalize else self.content
-            found = calibrate(self.format, content, self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
+            found = calibrate(self.format, form, self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
             self._calibrated = key, with_ranges, found
         return self._calibrated[2]
+
+    def operators(self, how: PostTraining) -> tuple[str, ...]:
+        """Names of the operators from which this way to int8 starts, in the order of computation."""
+        return self.format.operators(self._form(how))
 
     def wide(self, how: PostTraining) -> tuple[str, ...]:
         """Names of the operators whose activations stay in float, in the order of computation.
@@ -170,20 +173,28 @@ class Workshop:
         Raises:
             UnknownName: one that the network does not have.
         """
+        known = self.operators(how)
         for name in how.wide:
-            if name not in self.operators:
-                raise unknown("operator", name, self.operators)
-        head = self.format.head(self.content) if how.head == "float" else ()
-        chosen = {*how.wide, *head}
-        return tuple(name for name in self.operators if name in chosen)
+            if name not in known:
+                raise unknown("operator", name, known)
+        chosen = {*how.wide, *(self.format.head(self._form(how)) if how.head == "float" else ())}
+        return tuple(name for name in known if name in chosen)
 
-    @cached_property
-    def _even(self) -> Any:
-        """The float form of the network with even channels.
+    def _form(self, how: PostTraining, name: str = "int8") -> Any:
+        """The float form that a scheme is derived from: of the network with even channels where `how` wants them, and as integers compute it for int8.
 
         Raises:
             NoCalibration: there are no pictures to measure channels on.
         """
+        key = how.equalize, name == "int8"
+        if key not in self._forms:
+            if key[1]:
+                self._forms[key] = self.format.for_integers(self._form(how, "float32"))
+            else:
+                self._forms[key] = self._evened() if how.equalize else self.content
+        return self._forms[key]
+
+    def _evened(self) -> Any:
         from edgecnn.export.equalize import equalized
 
         if not self.material.real:
@@ -198,7 +209,7 @@ class Workshop:
             return self.content, {}
         if scheme(name).weights != "int8":
             return self.format.quantize(name, self.content, None, self.settings.io), {}
-        found = self.calibrate(how, with_ranges=scheme(name).calibrated)
+        found = self.calibrate(how, name, with_ranges=scheme(name).calibrated)
         wide = self.wide(how) if name == "int8" else ()
         return self.format.quantize(name, found.content, found.ranges, self.settings.io, wide), found.manifest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecnn.settings.augment import FILLS, Augment
+from edgecnn.settings.budget import GOALS, Budget, Search
 from edgecnn.settings.channels import IMPORTANCES, Channels
 from edgecnn.settings.compress import FINE_TUNING, PATTERNS, Cluster, Compress, Prune, QuantizeAware, fine_tuning
 from edgecnn.settings.export import IO_TYPES, Export
@@ -14,6 +15,7 @@ __all__ = [
     "CLASS_WEIGHTS",
     "FILLS",
     "FINE_TUNING",
+    "GOALS",
     "HEADS",
     "IMPORTANCES",
     "IO_TYPES",
@@ -25,6 +27,7 @@ __all__ = [
     "ROUNDINGS",
     "SCHEDULES",
     "Augment",
+    "Budget",
     "Channels",
     "Cluster",
     "Compress",
@@ -34,6 +37,7 @@ __all__ = [
     "PostTraining",
     "Prune",
     "QuantizeAware",
+    "Search",
     "Train",
     "fine_tuning",
 ]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgecnn.cli import options
+from edgecnn.cli import compress_options, ladder_table, options
+from edgecnn.cli.commands.compress import report
 from edgecnn.cli.text import bytes_of, columns, percent
+from edgecnn.errors import BadSetting
 from edgecnn.schemes import SCHEMES
-from edgecnn.settings import Export
+from edgecnn.settings import Budget, Compress, Export, fine_tuning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgecnn.export import Exported
 
 FORMATS = ("tflite", "onnx")
@@ -29,38 +34,82 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--io", default=default.io, metavar="TYPE", help="input and output of integer TFLite: uint8, int8 or float32 (default: %(default)s)")
     parser.add_argument("--data", metavar="D", help="data set whose training pictures give activation ranges (default: the one the model was trained on)")
     parser.add_argument("--calibration", type=int, default=default.calibration, metavar="N", help="how many of them (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=default.seed, metavar="N", help="chooses which ones (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, metavar="N", help="chooses which ones, and decides a fine-tuning (default: %(default)s)")
     parser.add_argument("--no-sparse", action="store_true", help="store kernels with many zeros like all others (default: sparse in TFLite, where smaller)")
     parser.add_argument("--strict", action="store_true", help="refuse a data set with a corrupt picture")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default: the model's folder)")
     parser.add_argument("--name", metavar="NAME", help="stem of the files (default: the model's)")
+    budget = parser.add_argument_group("a budget for --int8")
+    climb = "largest loss of top-1 on val: ways to int8 are tried, then some operators in float, then --qat, until it fits"
+    budget.add_argument("--max-drop", type=float, metavar="POINTS", help=climb)
+    budget.add_argument("--proof", action="store_true", help="the whole 95 %% interval of the loss must keep to it")
+    budget.add_argument("--fresh", action="store_true", help="measure and train again what was done before")
+    compress_options.add_steps(parser, "done to the model first, as by `edgecnn compress`, in this order")
+    compress_options.add_fine_tuning(parser, without=("seed",))
     options.add_preprocessing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, then print one line a file."""
+    """Compress where that is asked for, export, then print one line a file."""
     settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, sparse=not args.no_sparse)
+    _check(args, settings)
+    from edgecnn import card as cards
     from edgecnn import zoo
-    from edgecnn.cli.progress import progress
-    from edgecnn.export import export
-    from edgecnn.runtime.startup import load_keras
 
     model = zoo.find(args.model)
+    card = cards.read(model)
+    train = compress_options.fine(args, fine_tuning(card.recipe if card else {}))
+    compression = compress_options.settings(args, train) if compress_options.asked(args) else None
+    budget = Budget(args.max_drop, args.proof, train=train) if args.max_drop is not None else None
+    from edgecnn.runtime.startup import load_keras
+
     load_keras()
-    written = export(
-        model,
-        settings=settings,
-        data=args.data,
-        preprocessing=options.preprocessing(args, model),
-        labels=options.label_names(args.labels),
-        out=args.out,
-        name=args.name,
-        strict=args.strict,
-        progress=progress(),
-    )
-    print(_table(written))
-    print("\nNext: edgecnn validate " + " ".join(str(f.path) for f in written))
+    written = _written(args, model, settings, compression, budget)
+    print("\nNext: edgecnn validate " + " ".join(str(path) for path in written))
     return 0
+
+
+def _check(args: argparse.Namespace, settings: Export) -> None:
+    """Refuse options that would not be heeded."""
+    trains = compress_options.asked(args) or args.max_drop is not None
+    given = [name for name, *_ in compress_options.FINE if name != "seed" and getattr(args, name) is not None]
+    if given and not trains:
+        raise BadSetting(f"--{given[0].replace('_', '-')} is of a fine-tuning: expected --channels, --prune, --cluster, --qat or --max-drop beside it")
+    if args.fresh and not trains:
+        raise BadSetting("--fresh is of a fine-tuning or a budget: expected --channels, --prune, --cluster, --qat or --max-drop beside it")
+    if args.proof and args.max_drop is None:
+        raise BadSetting("--proof is of a budget: expected --max-drop POINTS beside it")
+    if args.max_drop is not None and "int8" not in settings.schemes:
+        raise BadSetting(f"--max-drop {args.max_drop:g} is a budget for int8: expected --int8 beside it")
+
+
+def _written(args: argparse.Namespace, model: Path, settings: Export, compression: Compress | None, budget: Budget | None) -> list[Path]:
+    """Do it, print what was measured, and return the files."""
+    from edgecnn.cli.progress import progress
+    from edgecnn.export import export
+
+    said, original, preprocessing = progress(), model, options.preprocessing(args, model)
+    if compression is not None:
+        from edgecnn.compress import compress
+
+        done = compress(model, settings=compression, data=args.data, preprocessing=preprocessing, out=args.out, name=args.name, progress=said, fresh=args.fresh)
+        print(f"{report(done)}\n")
+        model, preprocessing = done.path, None
+    common = {
+        "data": args.data, "preprocessing": preprocessing, "labels": options.label_names(args.labels), "out": args.out, "name": args.name,
+        "strict": args.strict, "progress": said,
+    }  # fmt: skip
+    plain = tuple(name for name in settings.schemes if budget is None or name != "int8")
+    files = export(model, settings=replace(settings, schemes=plain), **common) if plain else []
+    if files:
+        print(_table(files))
+    if budget is None:
+        return [f.path for f in files]
+    from edgecnn.optimize import within
+
+    fitted = within(model, budget, settings=replace(settings, schemes=("int8",)), against=original, fresh=args.fresh, **common)
+    print("\n".join(ladder_table.render(it, budget.max_drop) for it in fitted))
+    return [*(f.path for f in files), *(it.exported.path for it in fitted)]
 
 
 def _table(written: list[Exported]) -> str:

@@ -1,0 +1,185 @@
+"""Export within a budget, from end to end: open, climb in each format, write, report on test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from edgecnn import card as cards
+from edgecnn import data as data_sets
+from edgecnn import files, zoo
+from edgecnn.card import Card, Preprocessing
+from edgecnn.data import Dataset
+from edgecnn.errors import BadData, BadSetting, CheckFailed, Undecided
+from edgecnn.export.workshop import Opened, Workshop, open_model
+from edgecnn.optimize import Fitted, Trial
+from edgecnn.optimize.bench import Bench
+from edgecnn.optimize.cache import Cache
+from edgecnn.optimize.judge import Judge
+from edgecnn.optimize.ladder import Climb, Rung
+from edgecnn.optimize.twins import compressed
+from edgecnn.progress import Progress
+from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.keras_model import KerasRunner
+from edgecnn.settings import Budget, Compress, Export
+from edgecnn.statistics import paired_interval
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is climbed for, with what."""
+
+    opened: Opened
+    original: Runner
+    data: Dataset
+    budget: Budget
+    cache: Cache
+    folder: Path
+    progress: Progress
+
+    @cached_property
+    def val(self) -> Judge:
+        """Chooses."""
+        return Judge(self.original, self.opened.card, self.data, "val", self.cache, self.progress)
+
+    @cached_property
+    def test(self) -> Judge:
+        """Reports; nobody looks at it before a rung is chosen."""
+        return Judge(self.original, self.opened.card, self.data, "test", self.cache, self.progress)
+
+
+def run(
+    model: str | os.PathLike[str],
+    budget: Budget,
+    settings: Export,
+    *,
+    against: str | os.PathLike[str] | None,
+    data: str | os.PathLike[str] | Dataset | None,
+    preprocessing: Preprocessing | None,
+    labels: tuple[str, ...],
+    out: str | os.PathLike[str] | None,
+    name: str | None,
+    strict: bool,
+    fresh: bool,
+    progress: Progress,
+) -> list[Fitted]:
+    """See `edgecnn.optimize.within`."""
+    if settings.schemes != ("int8",):
+        raise BadSetting(f"schemes {', '.join(settings.schemes)}: a budget is climbed for with int8 alone")
+    path = zoo.find(model)
+    folder = Path(out) if out is not None else path.parent
+    files.check_writable(folder)
+    pictures = data_of(path, data, preprocessing, strict, progress)
+    opened = open_model(path, settings, data=None if data is None else pictures, preprocessing=preprocessing, labels=labels, name=name, progress=progress)
+    cache = Cache(fresh=fresh)
+    original = opened.original if against is None else KerasRunner(zoo.find(against), preprocessing=preprocessing)
+    job = _Job(opened, original, pictures, budget, cache, folder, progress)
+    if budget.proof:
+        check_provable(len(pictures.splits["val"]), budget.max_drop)
+    with ExitStack() as stack:
+        twin = _twin(job, stack)
+        return _all_formats(job, settings, twin)
+
+
+def _all_formats(job: _Job, settings: Export, twin: Callable[[], Opened]) -> list[Fitted]:
+    """Climb in each format and write what fits.
+
+    Raises:
+        CheckFailed: in one or more formats nothing fits.
+    """
+    written, failed = [], []
+    for suffix in settings.formats:
+        climb = Climb(job.budget, job.progress)
+
+        def trained(suffix: str = suffix) -> Bench:
+            return Bench(Workshop(suffix, twin(), job.progress), job.val, "qat")
+
+        found = climb.run(Bench(Workshop(suffix, job.opened, job.progress), job.val), settings.int8, trained)
+        if found is None:
+            failed.append(_no_rung(job, suffix, climb))
+        else:
+            written.append(_write(job, climb, found))
+    if failed:
+        kept = f"; written: {', '.join(str(it.exported.path) for it in written)}" if written else ""
+        raise CheckFailed("; ".join(failed) + kept)
+    return written
+
+
+def _no_rung(job: _Job, suffix: str, climb: Climb) -> str:
+    best = climb.nearest()
+    limit, proof = job.budget.max_drop, " that is proven" if job.budget.proof else ""
+    needed = best.drop.settled_by(limit)
+    return (
+        f"no int8 .{suffix} of {job.opened.card.name} with a drop of {limit:g} points or less{proof} was found on val, and none was written; "
+        f"nearest was '{best.name}': {best.drop.text()}" + (f"; {needed}" if needed else "")
+    )
+
+
+def _write(job: _Job, climb: Climb, found: Rung) -> Fitted:
+    """Write the file of a rung, with the climb in its card, and read test once."""
+    told = {"rung": found.name, "max_drop": job.budget.max_drop, "rungs": [rung.plain() for rung in climb.rungs]}
+    exported = found.bench.workshop.write("int8", job.folder, found.how, told)
+    test = job.test.drop(exported.path.read_bytes(), found.bench.suffix)
+    job.progress.step(f"{exported.path}: {found.name}; {test.text()}")
+    trials = tuple(Trial(rung.name, rung.bytes, rung.drop, rung.verdict) for rung in climb.rungs)
+    return Fitted(exported, found.name, found.how, found.drop, test, found.verdict, trials)
+
+
+def _twin(job: _Job, stack: ExitStack) -> Callable[[], Opened]:
+    """Opens the network that was trained under int8's rounding, which is made when it is first asked for."""
+    made: list[Opened] = []
+
+    def twin() -> Opened:
+        if not made:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            asked = Compress(quantize=job.budget.quantize, train=job.budget.train)
+            path = compressed(job.opened.original.path, asked, job.data, job.opened.original.preprocessing, job.cache, place, job.progress)
+            card = job.opened.card
+            opened = open_model(path, job.opened.settings, data=job.data, preprocessing=card.preprocessing, labels=card.labels, progress=job.progress)
+            trained = opened.card
+            made.append(replace(opened, card=replace(trained, name=card.name, labels=card.labels or trained.labels)))
+        return made[0]
+
+    return twin
+
+
+def check_provable(pictures: int, limit: float) -> None:
+    """Refuse to look for a proof that not even a file without a single loss could give.
+
+    Raises:
+        Undecided: says how many pictures could.
+    """
+    reach = -100 * paired_interval(0, 0, pictures)[0]
+    if reach <= limit:
+        return
+    enough = next((n for n in (round(pictures * 1.1**i) for i in range(1, 200)) if -100 * paired_interval(0, 0, n)[0] <= limit), 0)
+    more = f"about {enough:,} could" if enough else "no number of them could"
+    raise Undecided(
+        f"{pictures:,} val pictures cannot prove a drop of {limit:g} points or less: when none is lost, the 95 % interval still reaches {reach:.2f}; {more}"
+    )
+
+
+def data_of(path: Path, data: str | os.PathLike[str] | Dataset | None, preprocessing: Preprocessing | None, strict: bool, progress: Progress) -> Dataset:
+    """The labelled pictures that are judged on: those given, else the model's own.
+
+    Raises:
+        BadData: neither is there.
+    """
+    if isinstance(data, Dataset):
+        return data
+    card: Card | None = cards.read(path)
+    source = data if data is not None else (card.data.name if card and card.data else None)
+    if source is None:
+        raise BadData(f"the drop of accuracy is measured on labelled photos, and {path} does not say which it was trained on; give them with --data FOLDER")
+    size = preprocessing or (card.preprocessing if card else None) or _own_preprocessing(path)
+    return data_sets.load(source, size, strict=strict, progress=progress)
+
+
+def _own_preprocessing(path: Path) -> Preprocessing:
+    runner: Runner = KerasRunner(path)
+    return runner.preprocessing

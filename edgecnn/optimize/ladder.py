@@ -1,0 +1,154 @@
+"""The ladder to int8 within a budget: ways without training, then some operators in float, then training under int8's rounding, then both.
+
+Each rung is judged on val; the first that keeps to the limit is where the climb ends, so that no more is done to the network than the budget needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from edgecnn.optimize.bench import Bench
+from edgecnn.optimize.judge import OVER, PROVEN, Drop
+from edgecnn.progress import Progress
+from edgecnn.settings import Budget, PostTraining
+
+# Ways without training, cheapest first; what was asked for is tried before them.
+WAYS = (
+    PostTraining(),
+    PostTraining(head="float"),
+    PostTraining(ranges="square"),
+    PostTraining(rounding="reconstructed"),
+    PostTraining(rounding="reconstructed", equalize=True),
+    PostTraining(rounding="reconstructed", equalize=True, head="float"),
+)
+# The same for a network that was trained under int8's rounding: its weights lie on the grid already.
+WAYS_TRAINED = (PostTraining(), PostTraining(head="float"))
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to int8, measured.
+
+    Attributes:
+        name: in words.
+        bench: that makes its file.
+        how: of that file.
+        drop: on val.
+        bytes: of the file.
+        verdict: `judge.PROVEN`, `judge.OPEN` or `judge.OVER`.
+    """
+
+    name: str
+    bench: Bench
+    how: PostTraining
+    drop: Drop
+    bytes: int
+    verdict: str
+
+    def plain(self) -> dict[str, object]:
+        """For the card: what was tried, and what it cost in percentage points."""
+        drop, low, high = (round(value, 3) for value in self.drop.points)
+        return {"rung": self.name, "drop": drop, "low": low, "high": high, "bytes": self.bytes, "verdict": self.verdict}
+
+
+class Climb:
+    """One climb, in one format.
+
+    Attributes:
+        rungs: those that were measured, in their order.
+    """
+
+    def __init__(self, budget: Budget, progress: Progress) -> None:
+        self.budget, self.progress = budget, progress
+        self.rungs: list[Rung] = []
+
+    def run(self, bench: Bench, first: PostTraining, trained: Callable[[], Bench]) -> Rung | None:
+        """The first rung that keeps to the limit, or None.
+
+        Args:
+            bench: of the model as it is.
+            first: the way that was asked for.
+            trained: makes the bench of the same network trained under int8's rounding; called if nothing else helps.
+        """
+        found = self._up(bench, (first, *(way for way in WAYS if way != first)))
+        if found is None and self.budget.quantize is not None:
+            found = self._up(trained(), WAYS_TRAINED)
+        return found
+
+    def nearest(self) -> Rung:
+        """The rung of least drop, the earliest of equals."""
+        return min(self.rungs, key=lambda rung: rung.drop.points[0])
+
+    def _up(self, bench: Bench, ways: tuple[PostTraining, ...]) -> Rung | None:
+        tried = []
+        for how in ways:
+            tried.append(self._measured(bench, how, in_words(how)))
+            if self._fits(tried[-1]):
+                return tried[-1]
+        # Accuracy of few pictures is a coin that was thrown few times; the divergence tells ways apart that flip the same answers.
+        best = min(tried, key=lambda rung: (rung.drop.points[0], rung.drop.divergence))
+        return self._widened(bench, best.how)
+
+    def _widened(self, bench: Bench, how: PostTraining) -> Rung | None:
+        """With 1, 2, 4 ... of the most sensitive operators in float until it fits; then the least number that does, by halving."""
+        most = int(self.budget.widest * len(bench.workshop.operators(how)))
+        short = 0
+        for count in _doubling(most):
+            found = self._with_wide(bench, how, count)
+            if self._fits(found):
+                return self._fewest(bench, how, short, count, found)
+            short = count
+        return None
+
+    def _fewest(self, bench: Bench, how: PostTraining, short: int, enough: int, found: Rung) -> Rung:
+        while enough - short > 1:
+            middle = (short + enough) // 2
+            rung = self._with_wide(bench, how, middle)
+            if self._fits(rung):
+                enough, found = middle, rung
+            else:
+                short = middle
+        return found
+
+    def _with_wide(self, bench: Bench, how: PostTraining, count: int) -> Rung:
+        wide = bench.worst(how, count)
+        chosen = replace(how, wide=(*how.wide, *wide))
+        total = len(bench.workshop.wide(chosen))
+        return self._measured(bench, chosen, f"{in_words(replace(how, wide=()))}, {total} of {len(bench.workshop.operators(chosen))} operators in float", wide)
+
+    def _measured(self, bench: Bench, how: PostTraining, name: str, wide: tuple[str, ...] = ()) -> Rung:
+        name = f"{bench.name} {name}".strip()
+        drop, size = bench.drop(how)
+        rung = Rung(name, bench, how, drop, size, drop.verdict(self.budget.max_drop))
+        self.rungs.append(rung)
+        named = f" ({', '.join(wide[:4])}{', ...' if len(wide) > 4 else ''})" if wide else ""
+        verdict = rung.verdict if self._fits(rung) or rung.verdict == OVER else "not proven"
+        self.progress.step("; ".join(part for part in (f"{bench.suffix} {name}{named}: {drop.text()}: {verdict}", self._needed(rung)) if part))
+        return rung
+
+    def _needed(self, rung: Rung) -> str:
+        """How many pictures would decide, where that matters."""
+        return rung.drop.settled_by(self.budget.max_drop) if self.budget.proof and rung.verdict != PROVEN else ""
+
+    def _fits(self, rung: Rung) -> bool:
+        return rung.verdict == PROVEN or (rung.verdict != OVER and not self.budget.proof)
+
+
+def in_words(how: PostTraining) -> str:
+    """`int8`, and what is not as usual: `int8, ranges square, head float`."""
+    usual = PostTraining()
+    told = [f"{name} {getattr(how, name)}" for name in ("ranges", "rounding", "head") if getattr(how, name) != getattr(usual, name)]
+    told += ["equalized"] if how.equalize else []
+    told += ["biases as they are"] if not how.correct else []
+    told += [f"{len(how.wide)} operators in float"] if how.wide else []
+    return ", ".join(["int8", *told])
+
+
+def _doubling(most: int) -> Iterator[int]:
+    count = 1
+    while count < most:
+        yield count
+        count *= 2
+    if most > 0:
+        yield most
