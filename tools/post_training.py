@@ -22,13 +22,13 @@ from pathlib import Path
 import compare_with_guide as guide
 import markdown
 import numpy as np
-from edgecnn.optimize.sensitivity import ranking
 
 from edgecnn import data, zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.cli.progress import progress
 from edgecnn.data import Dataset
 from edgecnn.export.workshop import Workshop, open_model
+from edgecnn.optimize.sensitivity import ranking
 from edgecnn.runtime import open_model as open_runner
 from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.preprocess import prepare
@@ -42,13 +42,13 @@ STEPS = (
     ("weights to the nearest step, ranges of the extremes", PostTraining(ranges="extremes", correct=False)),
     ("biases corrected", PostTraining(ranges="extremes")),
     ("ranges by the fourth power of the error: `edgecnn export --int8`", PostTraining()),
-    ("even channels", PostTraining(equalize=True)),
-    ("weights reconstructed", PostTraining(equalize=True, rounding="reconstructed")),
-    ("the last layer's activations in float", PostTraining(equalize=True, rounding="reconstructed", head="float")),
+    ("even channels, which the rows below go without", PostTraining(equalize=True)),
+    ("weights reconstructed", PostTraining(rounding="reconstructed")),
+    ("scores of the last layer in float", PostTraining(rounding="reconstructed", head="float")),
 )
 LAST = STEPS[-1][1]
 # Numbers of further operators kept wide.
-WIDE = (2, 4, 8)
+WIDE = (2, 4, 8, 12)
 
 
 def main() -> int:
@@ -93,7 +93,7 @@ def _ways(workshop: Workshop, folder: Path) -> dict[str, Path]:
 def _wider(workshop: Workshop) -> Iterator[tuple[str, PostTraining]]:
     """More and more operators wide, those first that move the answers to the calibration photos most when they alone are int8."""
     pictures, sure = workshop.material.pictures, workshop.answers
-    inner = [name for name in workshop.operators if name not in workshop.wide(LAST)]
+    inner = [name for name in workshop.operators(LAST) if name not in workshop.wide(LAST)]
 
     def effect(chosen: list[str]) -> float:
         how = replace(LAST, wide=tuple(name for name in inner if name not in chosen))

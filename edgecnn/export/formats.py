@@ -150,7 +150,8 @@ class ONNX:
 
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
         room = _room("onnx_quantize")
-        return room.int8(content, ranges, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
+        nodes = _room("onnx_layers").nodes(content, wide)
+        return room.int8(content, ranges, nodes) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
 
     def operators(self, content: Any) -> tuple[str, ...]:
         return tuple(name for name, _ in _room("onnx_layers").operators(content))
