@@ -88,9 +88,9 @@ class Climb:
                 return tried[-1]
         # Accuracy of few pictures is a coin that was thrown few times; the divergence tells ways apart that flip the same answers.
         best = min(tried, key=lambda rung: (rung.drop.points[0], rung.drop.divergence))
-        return self._widened(bench, best.how)
+        return self.widened(bench, best.how)
 
-    def _widened(self, bench: Bench, how: PostTraining) -> Rung | None:
+    def widened(self, bench: Bench, how: PostTraining) -> Rung | None:
         """With 1, 2, 4 ... of the most sensitive operators in float until it fits; then the least number that does, by halving."""
         most = int(self.budget.widest * len(bench.workshop.operators(how)))
         short = 0

@@ -84,6 +84,8 @@ class Meter:
         """Time on one thread over the standard's, with its interval; what this machine has measured before is not measured again."""
         standard, host = self.standards[suffix], this_host()
         digests = [hashlib.sha256(it).hexdigest() for it in (content, standard.read_bytes())]
+        if digests[0] == digests[1]:
+            return 1.0, 1.0, 1.0
         key = {"what": "latency", "files": digests, "host": [host.machine, host.processor, host.cores], "versions": host.versions}
         kept = self.cache.recall(key)
         if kept is None:
