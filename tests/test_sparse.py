@@ -128,10 +128,8 @@ def test_equal_vectors_are_written_once_and_buffers_are_aligned():
     content = flatbuffer.pack(flatbuffer.read((MODELS / "mobilenet_int8.tflite").read_bytes()))
     model = schema.Model.GetRootAs(content)
     graph = model.Subgraphs(0)
-    tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
-    zero_points = [
-        t.Quantization()._tab.Vector(t.Quantization()._tab.Offset(10)) for t in tensors if t.Quantization() and t.Quantization().ScaleLength() == 256
-    ]
+    found = [graph.Tensors(i).Quantization() for i in range(graph.TensorsLength())]
+    zero_points = [it._tab.Vector(it._tab.Offset(10)) for it in found if it is not None and it.ScaleLength() == 256]
     assert len(zero_points) > len(set(zero_points)) == 1
     buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
     assert {buffer._tab.Vector(buffer._tab.Offset(4)) % 16 for buffer in buffers if buffer.DataLength()} == {0}

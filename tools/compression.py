@@ -75,9 +75,7 @@ def main() -> int:
 
 def _standing(page: Path) -> dict[tuple[str, str], list[str]]:
     """Rows that are in the page, by model and way."""
-    part = page.read_text().partition("<!-- compression:begin")[2].partition("<!-- compression:end")[0]
-    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
-    return {(row[0], row[1]): row for row in cells}
+    return {(row[0], row[1]): row for row in markdown.rows_between(page, "compression")}
 
 
 def _measured(name: str, ways: list[str], epochs: int) -> dict[str, list[str]]:

@@ -15,6 +15,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
+def rows_between(path: Path, name: str) -> list[list[str]]:
+    """The cells of the table between two such marks, without its head; none where there is no table yet."""
+    part = path.read_text().partition(f"<!-- {name}:begin")[2].partition(f"<!-- {name}:end")[0]
+    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
+
+
 def replace_between(path: Path, name: str, text: str) -> None:
     """Put `text` between the marks `<!-- NAME:begin ... -->` and `<!-- NAME:end -->` of a file, which stays as it was when anything fails.
 
