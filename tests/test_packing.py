@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -116,11 +117,8 @@ def test_a_changed_byte_never_gives_another_file(packed: Path):
     for place in [6, 37, 38, 45, 46, 53, 54, 55, *RANDOM.integers(56, len(content), 16)]:
         changed = bytearray(content)
         changed[place] ^= int(RANDOM.integers(1, 256))
-        try:
-            found = container.unpack(bytes(changed), "changed.edgez")
-        except BadFile:
-            continue
-        assert found == whole, place
+        with contextlib.suppress(BadFile):
+            assert container.unpack(bytes(changed), "changed.edgez") == whole, place
 
 
 def test_wrong_files_are_refused(packed: Path, tmp_path: Path):

@@ -69,7 +69,7 @@ def main() -> int:
     given = parser.parse_args()
     chosen = {"int8", *(given.only.split(",") if given.only else WAYS)}
     page = zoo.FOLDER / "README.md"
-    rows = {(row[0], row[1]): row for row in markdown.standing(page, "compression")}
+    rows = {(row[0], row[1]): row for row in markdown.rows_between(page, "compression")}
     for name in given.models:
         rows |= {(_label(name), way): row for way, row in _measured(name, [way for way in WAYS if way in chosen], given.epochs).items()}
         markdown.replace_between(

@@ -40,8 +40,7 @@ class Awareness(Stage):
                 if type(twin).__name__ in KERNELS:
                     attribute, axes = KERNELS[type(twin).__name__]
                     variable = getattr(twin, attribute)
-                    values, mask = variable.numpy(), masks.get(variable.ref())
-                    kept = Kept(mask, *cluster.numbers(values), 1 if mask is None else step_of(values, axes))
+                    kept = _kept(variable.numpy(), masks.get(variable.ref()), axes)
                     kernel = attribute, ByChannel(axes, kept)
                     self.kernels.append((variable, axes, kept))
                 configs[twin.name] = Rounded(kernel, output)
@@ -66,6 +65,12 @@ class Awareness(Stage):
     def kept(self) -> list[np.ndarray]:
         """Kernels on the grid."""
         return self.legacy.weights({id(variable): on_grid(kept(variable).numpy(), kept.axes(axes), kept.step) for variable, axes, kept in self.kernels})
+
+
+def _kept(values: np.ndarray, mask: np.ndarray | None, axes: tuple[int, ...]) -> Kept:
+    """What earlier compression has made of a kernel. One of few bits can have few values, too, and is no clustered one for that."""
+    step = 1 if mask is None else step_of(values, axes)
+    return Kept(mask, step=step) if step > 1 else Kept(mask, *cluster.numbers(values))
 
 
 def _observed(legacy: Legacy) -> list[tf_keras.layers.Layer]:

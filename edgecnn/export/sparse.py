@@ -71,7 +71,9 @@ def sparse(content: bytes) -> bytes:
 
 
 def best(values: np.ndarray) -> Form | None:
-    """The smallest form of a kernel, or None where it is best left dense."""
+    """The smallest form of a kernel, or None where it is best left dense. One of zeros alone is: a constant of no bytes is none to the runtime."""
+    if not values.any():
+        return None
     limit = min(values.nbytes - WORTH, SHARE * values.nbytes)
     found = min(_forms(values), key=lambda form: form.bytes, default=None)
     return found if found is not None and found.bytes <= limit else None
