@@ -9,7 +9,9 @@ import pytest
 from edgecnn.card import Preprocessing
 from edgecnn.export import bias, equalize, reconstruct
 from edgecnn.export.formats import FORMATS
+from edgecnn.export.ranges import choose
 from edgecnn.export.reconstruct import Seen, Window
+from edgecnn.progress import SILENT
 
 INPUT = (12, 10, 6)
 
@@ -206,3 +208,39 @@ def test_products_are_of_pictures_too():
     pictures = np.full((2, 8, 8, 3), 192, np.uint8)
     ((_, total),) = writer.products(content, pictures, Preprocessing(8, 8)).items()
     np.testing.assert_allclose(total, np.full_like(total, 2 * 49 * 0.25))
+
+
+@pytest.mark.parametrize("kind", ["same", "depthwise", "dense"])
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_int8_file_holds_the_weights_that_were_snapped(suffix, kind):
+    """ONNX Runtime's own unsigned grid has 127.5 steps to the largest weight, and would round all of them once more."""
+    writer, inputs = FORMATS[suffix](), _pictures()
+    content = writer.convert(_net(LAYERS[kind]()))
+    snapped = writer.snap(content, {}, {})
+    quantized = writer.quantize("int8", snapped, choose(writer.extremes(snapped, inputs, None, SILENT)), "int8")
+    expected, found = _weights_of(writer, snapped), _stored(suffix, quantized)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def _stored(suffix: str, quantized) -> np.ndarray:
+    """The only kernel of an int8 file, as reals."""
+    if suffix == "onnx":
+        from onnx import numpy_helper
+
+        found = {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}
+        name = max((name for name in found if name.endswith("_quantized")), key=lambda name: found[name].ndim)
+        assert found[name].dtype == np.uint8
+        node = next(node for node in quantized.graph.node if node.op_type == "DequantizeLinear" and node.input[0] == name)
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+        scale, zero = (found[edge].astype(np.float32) for edge in node.input[1:])
+    else:
+        from edgecnn.export import flatbuffer, tflite_layers
+
+        model = flatbuffer.read(quantized)
+        operator = next(op for op in model.subgraphs[0].operators if model.operatorCodes[op.opcodeIndex].builtinCode in tflite_layers.OUTPUT_AXIS)
+        tensor = model.subgraphs[0].tensors[operator.inputs[1]]
+        name, axis = "kernel", tensor.quantization.quantizedDimension
+        found = {name: np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.int8).reshape(tensor.shape)}
+        scale, zero = np.array(tensor.quantization.scale, np.float32), np.float32(0)
+    shape = [-1 if a == axis else 1 for a in range(found[name].ndim)]
+    return (found[name].astype(np.float32) - (zero.reshape(shape) if np.size(zero) > 1 else zero)) * (scale.reshape(shape) if scale.size > 1 else scale)
