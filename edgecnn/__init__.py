@@ -20,6 +20,8 @@ _VERBS = {
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
     "optimize": ("edgecnn.optimize", "optimize"),
+    "pack": ("edgecnn.packing", "pack"),
+    "unpack": ("edgecnn.packing", "unpack"),
 }
 
 __all__ = ["__version__", *_VERBS]

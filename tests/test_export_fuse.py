@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn.arch.lively import enliven
 from edgecnn.card import INPUT
@@ -92,3 +93,27 @@ def test_a_convolution_of_nine_million_weights_is_rounded_like_others():
     stored = np.frombuffer(bytes(parsed.buffers[kernel.buffer].data), np.int8).reshape(kernel.shape)
     exact = keras.ops.convert_to_numpy(conv.kernel).transpose(3, 0, 1, 2)
     assert np.abs(stored * steps - exact).max() <= steps.max() / 2 * 1.001
+
+
+def test_hard_swish_is_spelled_out_for_integers_alone():
+    """Same answers from operators that have fast integer kernels; a file without hard swish stays as it is."""
+    inputs = np.random.default_rng(0).normal(0, 3, (8, 6, 6, 3)).astype(np.float32)
+    start = keras.Input(inputs.shape[1:])
+    x = keras.layers.Activation("hard_silu", name="swish")(keras.layers.Conv2D(4, 3)(start))
+    x = keras.layers.Activation("hard_silu", name="again")(keras.layers.Conv2D(4, 1)(x))
+    net = keras.Model(start, keras.layers.Softmax()(keras.layers.Flatten()(x)))
+    writer = FORMATS["tflite"]()
+    content = writer.convert(net)
+    spelled = writer.for_integers(content)
+    kinds = Counter(KINDS[flatbuffer.read(spelled).operatorCodes[op.opcodeIndex].builtinCode] for op in flatbuffer.read(spelled).subgraphs[0].operators)
+    assert (kinds["HARD_SWISH"], kinds["ADD"], kinds["MUL"]) == (0, 2, 4)
+    assert {"swish", "swish/shifted", "swish/gate", "again"} <= set(writer.operators(spelled))
+    answers = []
+    for each in (content, spelled):
+        interpreter = Interpreter(model_content=each)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], inputs[:1])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    np.testing.assert_allclose(*answers, atol=1e-6)
+    assert writer.for_integers(spelled) is spelled

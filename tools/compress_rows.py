@@ -39,7 +39,7 @@ def main() -> int:
         print(" | ".join(measured(given.here)))
         return 0
     page = zoo.FOLDER / "README.md"
-    rows = {row[0]: row for row in markdown.standing(page, "rows")}
+    rows = {row[0]: row for row in markdown.rows_between(page, "rows")}
     for name in given.names or [name for name in CATALOG if name not in rows]:
         rows[name] = _row(architecture(name).name)
         print(" | ".join(rows[name]), flush=True)

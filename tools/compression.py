@@ -1,6 +1,7 @@
 """Compress models in several ways and write into models/README.md what each does to accuracy, bytes and latency of the int8 file.
 
     EDGECNN_DATA=FOLDER python tools/compression.py trashnet/mobilenet [--epochs 5] [--only qat,prune50]
+    EDGECNN_DATA=FOLDER python tools/compression.py FOLDER/cifar10/short-mobilenet.keras    # one that is not under models/
 
 Every way starts from the model itself. Drops are of the int8 TFLite file against the float model, on the whole test split, with the paired 95 % interval; val
 chose the epoch. Rows of other models stay.
@@ -12,6 +13,7 @@ import argparse
 import gzip
 import sys
 import tempfile
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,27 +52,36 @@ HEAD = (
     "bytes",
     "gzip",
     "of int8's gzip",
-    "latency of int8's (95 %)",
+    "LiteRT latency of int8's (95 %)",
+    "ONNX top-1",
+    "ONNX change (paired 95 %)",
+    "ORT latency of int8's (95 %)",
 )
-INT8 = Export(("int8",), ("tflite",), min_agreement=0.0)  # a bad file is a result here
+INT8 = Export(("int8",), min_agreement=0.0)  # a bad file is a result here
 
 
 def main() -> int:
     """Measure the models named; rows of others stay."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("models", nargs="+", metavar="NAME", help="of models under models/")
+    parser.add_argument("models", nargs="+", metavar="NAME", help="of models under models/, or .keras files")
     parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of each fine-tuning (default: %(default)s)")
     parser.add_argument("--only", metavar="WAYS", help=f"some of {', '.join(WAYS)}; int8 is always measured")
     given = parser.parse_args()
     chosen = {"int8", *(given.only.split(",") if given.only else WAYS)}
     page = zoo.FOLDER / "README.md"
-    rows = {(row[0], row[1]): row for row in markdown.standing(page, "compression")}
+    rows = {(row[0], row[1]): row for row in markdown.rows_between(page, "compression")}
     for name in given.models:
-        rows |= {(name, way): row for way, row in _measured(name, [way for way in WAYS if way in chosen], given.epochs).items()}
+        rows |= {(_label(name), way): row for way, row in _measured(name, [way for way in WAYS if way in chosen], given.epochs).items()}
         markdown.replace_between(
             page, "compression", markdown.table(HEAD, [rows[key] for key in sorted(rows, key=lambda key: (key[0], list(WAYS).index(key[1])))])
         )
     return 0
+
+
+def _label(name: str) -> str:
+    """What the table calls a model: its name under models/, or its folder and name elsewhere."""
+    path = Path(name)
+    return f"{path.parent.name}/{path.stem}" if path.suffix else name
 
 
 def _measured(name: str, ways: list[str], epochs: int) -> dict[str, list[str]]:
@@ -78,38 +89,47 @@ def _measured(name: str, ways: list[str], epochs: int) -> dict[str, list[str]]:
     card = cards.read(model)
     data = load(card.data.name, card.preprocessing, progress=progress())
     test = data.splits["test"]
-    right = {"float": evaluate(model, test.pictures).probabilities.argmax(-1) == test.labels}
+    before = evaluate(model, test.pictures).probabilities.argmax(-1) == test.labels
     with tempfile.TemporaryDirectory() as folder:
-        made = {way: _file(model, way, data, epochs, Path(folder)) for way in ways}
-        right |= {way: evaluate(path, test.pictures).probabilities.argmax(-1) == test.labels for way, path in made.items()}
-        sizes = {way: (path.stat().st_size, len(gzip.compress(path.read_bytes(), 9))) for way, path in made.items()}
-        runners = {way: open_model(path, threads=1) for way, path in made.items()}
-        times = measure(runners, progress())
-        for runner in runners.values():
-            runner.close()
-    return {way: [name, way, "" if way == "int8" else str(epochs), *_cells(right, way, sizes, times)] for way in ways}
+        made = {way: _files(model, way, data, epochs, Path(folder)) for way in ways}
+        cells = {way: [_label(name), way, "" if way == "int8" else str(epochs), f"{100 * before.mean():.1f}"] for way in ways}
+        for suffix in ("tflite", "onnx"):
+            paths = {way: found[suffix] for way, found in made.items()}
+            times = _times(paths)
+            packed = {way: len(gzip.compress(path.read_bytes(), 9)) for way, path in paths.items()}
+            for way, path in paths.items():
+                after = evaluate(path, test.pictures).probabilities.argmax(-1) == test.labels
+                cells[way] += _accuracy(before, after)
+                if suffix == "tflite":
+                    cells[way] += [f"{len(before)}", f"{path.stat().st_size:,}", f"{packed[way]:,}", f"{packed[way] / packed['int8']:.2f}"]
+                cells[way].append("" if way == "int8" else _ratio(times[way], times["int8"]))
+    return cells
 
 
-def _cells(right: dict[str, np.ndarray], way: str, sizes: dict[str, tuple[int, int]], times: dict[str, np.ndarray]) -> list[str]:
-    before, after = right["float"], right[way]
+def _accuracy(before: np.ndarray, after: np.ndarray) -> list[str]:
+    """Top-1 of the file, and its change against the float model."""
     low, high = paired_interval(int((after & ~before).sum()), int((before & ~after).sum()), len(before))
-    change = f"{100 * (after.mean() - before.mean()):+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
-    raw, packed = sizes[way]
-    ratio = np.median(times[way]) / np.median(times["int8"])
-    slow, fast = ratio_interval(times[way], times["int8"])
-    latency = "" if way == "int8" else f"{ratio:.2f} ({slow:.2f} to {fast:.2f})"
-    share = f"{packed / sizes['int8'][1]:.2f}"
-    return [f"{100 * before.mean():.1f}", f"{100 * after.mean():.1f}", change, f"{len(before)}", f"{raw:,}", f"{packed:,}", share, latency]
+    return [f"{100 * after.mean():.1f}", f"{100 * (after.mean() - before.mean()):+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"]
 
 
-def _file(model: Path, way: str, data: Dataset, epochs: int, folder: Path) -> Path:
-    """The int8 file of one way."""
+def _times(paths: dict[str, Path]) -> dict[str, np.ndarray]:
+    """Seconds of every run on one thread, in alternating rounds."""
+    with ExitStack() as stack:
+        return measure({way: stack.enter_context(closing(open_model(path, threads=1))) for way, path in paths.items()}, progress())
+
+
+def _ratio(times: np.ndarray, first: np.ndarray) -> str:
+    low, high = ratio_interval(times, first)
+    return f"{np.median(times) / np.median(first):.2f} ({low:.2f} to {high:.2f})"
+
+
+def _files(model: Path, way: str, data: Dataset, epochs: int, folder: Path) -> dict[str, Path]:
+    """The int8 files of one way, by their suffix."""
     said, original = progress(), model
     if WAYS[way]:
         train = replace(fine_tuning(cards.read(model).recipe), epochs=epochs)
         model = compress(original, settings=Compress(train=train, **WAYS[way]), data=data, out=folder, name=way, progress=said).path
-    (written,) = export(model, settings=INT8, data=data, out=folder, name=way, progress=said)
-    return written.path
+    return {made.path.suffix[1:]: made.path for made in export(model, settings=INT8, data=data, out=folder, name=way, progress=said)}
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
-def standing(path: Path, name: str) -> list[list[str]]:
-    """Rows of the table that stands between the marks of that name now, without its head."""
-    part = path.read_text(encoding="utf-8").partition(f"<!-- {name}:begin")[2].partition(f"<!-- {name}:end")[0]
+def rows_between(path: Path, name: str) -> list[list[str]]:
+    """The cells of the table between two such marks, without its head; none where there is no table yet."""
+    part = path.read_text().partition(f"<!-- {name}:begin")[2].partition(f"<!-- {name}:end")[0]
     return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
 
 

@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "export": "write a model as TFLite and ONNX, in one or more number formats",
     "validate": "compare exported files with their original: accuracy, size, latency",
     "benchmark": "measure the latency of files, and nothing else",
+    "pack": "make a file smaller for a download, losslessly",
+    "unpack": "bring back a file that was packed",
     "predict": "name what is on a picture",
 }
 

@@ -29,6 +29,7 @@ def add_steps(parser: argparse.ArgumentParser, title: str) -> None:
     what.add_argument("--importance", choices=IMPORTANCES, help="how filters are ranked (default: taylor)")
     what.add_argument("--prune", type=float, metavar="SHARE", help="make this share of all weights zero, those of least magnitude: 0.5")
     what.add_argument("--pattern", choices=PATTERNS, help="which zeros: any weights, two of four in a row, or blocks of 1x4 (default: weights)")
+    what.add_argument("--bits", type=int, metavar="N", help="round the weights that pruning leaves to so many bits: 4 to 8 (default: 6)")
     what.add_argument("--cluster", type=int, metavar="N", help="let each kernel have N different values: 16")
     what.add_argument("--qat", action="store_true", help="train with int8's rounding, which a later `edgecnn export --int8` then does not feel")
     what.add_argument("--skip", action="append", default=[], metavar="LAYER", help="neither prune nor cluster this layer; may be said several times")
@@ -44,7 +45,8 @@ def add_fine_tuning(parser: argparse.ArgumentParser, *, defaults: Train = FINE_T
 
 def asked(args: argparse.Namespace) -> bool:
     """Whether any step of compression is asked for, an option that belongs to one included."""
-    return bool(args.qat or args.importance or args.pattern or args.skip) or any(getattr(args, name) is not None for name in ("channels", "prune", "cluster"))
+    numbers = (args.channels, args.prune, args.bits, args.cluster)
+    return bool(args.qat or args.importance or args.pattern or args.skip) or any(number is not None for number in numbers)
 
 
 def fine(args: argparse.Namespace, train: Train) -> Train:
@@ -54,7 +56,7 @@ def fine(args: argparse.Namespace, train: Train) -> Train:
 
 def settings(args: argparse.Namespace, train: Train) -> Compress:
     """What was asked for; BadSetting where that is nothing, or an option belongs to a step that is not asked for."""
-    prune = _prune(args) if args.prune is not None or args.pattern else None
+    prune = _prune(args) if args.prune is not None or args.pattern or args.bits is not None else None
     cluster = Cluster(args.cluster, tuple(args.skip)) if args.cluster is not None else None
     channels = _channels(args) if args.channels is not None or args.importance else None
     return Compress(channels=channels, prune=prune, cluster=cluster, quantize=QuantizeAware() if args.qat else None, train=fine(args, train))
@@ -67,4 +69,5 @@ def _channels(args: argparse.Namespace) -> Channels:
 
 def _prune(args: argparse.Namespace) -> Prune:
     default = Prune()
-    return Prune(args.prune if args.prune is not None else default.share, pattern=args.pattern or default.pattern, skip=tuple(args.skip))
+    share, bits = (getattr(default, name) if given is None else given for name, given in (("share", args.prune), ("bits", args.bits)))
+    return Prune(share, pattern=args.pattern or default.pattern, bits=bits, skip=tuple(args.skip))

@@ -10,6 +10,7 @@ from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper 
 from edgecnn.compress import prune
 from edgecnn.compress.fit import Stage
 from edgecnn.compress.legacy_keras import Legacy
+from edgecnn.compress.quantizers import on_grid
 from edgecnn.errors import BadSetting
 from edgecnn.settings import Cluster
 
@@ -49,11 +50,11 @@ class Clustering(Stage):
         self.wrappers = {layer.layer.name: layer for layer in self.model.layers if isinstance(layer, ClusterWeights)}
 
     def kept(self) -> list[np.ndarray]:
-        """Kernels with the values of their clusters."""
+        """Kernels with the values of their clusters, moved onto a grid of int8 with one scale for all channels: there each stays one value in the file too."""
         changed = {}
         for name, wrapper in self.wrappers.items():
             wrapper.update_clustered_weights_associations()
-            changed[id(self.kernels[name])] = np.asarray(wrapper.layer.kernel)
+            changed[id(self.kernels[name])] = on_grid(np.asarray(wrapper.layer.kernel), None)
         return self.legacy.weights(changed)
 
 

@@ -14,6 +14,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper im
 from edgecnn.compress.fit import Stage
 from edgecnn.compress.legacy_keras import Legacy
 from edgecnn.compress.legacy_layers import Grouped
+from edgecnn.compress.quantizers import KERNELS, on_grid
 from edgecnn.errors import BadSetting
 from edgecnn.settings import Prune
 
@@ -38,7 +39,7 @@ class Pruning(Stage):
             BadSetting: no layer can be pruned, a layer to skip that is not there, or more zeros than there are weights to prune.
         """
         super().__init__(legacy)
-        self.names = prunable(legacy, settings)
+        self.names, self.step = prunable(legacy, settings), 2 ** (8 - settings.bits)
         self.share = share_of_each(legacy, self.names, settings.share)
         self.every = min(settings.every, max(1, round(settings.until * steps)))
         # TF-MOT chooses anew every so many steps and nowhere else: the last choice must be one of all zeros.
@@ -58,6 +59,13 @@ class Pruning(Stage):
         """Zero what the last step has moved."""
         for wrapper in self.wrappers:
             wrapper.pruning_obj.weight_mask_op()
+
+    def kept(self) -> list[np.ndarray]:
+        """Kernels rounded to the bits that were asked for; eight leave them as they are, for the export to round."""
+        if self.step == 1:
+            return super().kept()
+        kernels = {name: self.legacy.layers[name][-1] for name in self.names}
+        return self.legacy.weights({id(it.kernel): on_grid(it.kernel.numpy(), KERNELS[type(it).__name__][1], self.step) for it in kernels.values()})
 
     def ready(self, step: int) -> bool:
         """Whether all zeros are there."""

@@ -14,7 +14,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 from edgecnn.compress import cluster, prune
 from edgecnn.compress.fit import Stage
 from edgecnn.compress.legacy_keras import Legacy, inputs_of, to_legacy
-from edgecnn.compress.quantizers import KERNELS, ByChannel, Following, Kept, Rounded, on_grid
+from edgecnn.compress.quantizers import KERNELS, ByChannel, Following, Kept, Rounded, on_grid, step_of
 from edgecnn.settings import QuantizeAware
 
 # Layers whose output has the scale of their input in the files.
@@ -40,7 +40,7 @@ class Awareness(Stage):
                 if type(twin).__name__ in KERNELS:
                     attribute, axes = KERNELS[type(twin).__name__]
                     variable = getattr(twin, attribute)
-                    kept = Kept(masks.get(variable.ref()), *cluster.numbers(variable.numpy()))
+                    kept = _kept(variable.numpy(), masks.get(variable.ref()), axes)
                     kernel = attribute, ByChannel(axes, kept)
                     self.kernels.append((variable, axes, kept))
                 configs[twin.name] = Rounded(kernel, output)
@@ -64,7 +64,13 @@ class Awareness(Stage):
 
     def kept(self) -> list[np.ndarray]:
         """Kernels on the grid."""
-        return self.legacy.weights({id(variable): on_grid(kept(variable).numpy(), axes) for variable, axes, kept in self.kernels})
+        return self.legacy.weights({id(variable): on_grid(kept(variable).numpy(), kept.axes(axes), kept.step) for variable, axes, kept in self.kernels})
+
+
+def _kept(values: np.ndarray, mask: np.ndarray | None, axes: tuple[int, ...]) -> Kept:
+    """What earlier compression has made of a kernel. One of few bits can have few values, too, and is no clustered one for that."""
+    step = 1 if mask is None else step_of(values, axes)
+    return Kept(mask, step=step) if step > 1 else Kept(mask, *cluster.numbers(values))
 
 
 def _observed(legacy: Legacy) -> list[tf_keras.layers.Layer]:

@@ -25,11 +25,17 @@ class Kept:
         mask: 0 where the weight stays 0, in the kernel's shape; None where nothing was pruned.
         clusters: number of each weight's cluster, flat; None where nothing was clustered. Weights of one cluster move together, by their mean.
         count: of clusters.
+        step: of int8's grid between two values of the kernel; above 1 where pruning has rounded what it left.
     """
 
     mask: np.ndarray | None = None
     clusters: np.ndarray | None = None
     count: int = 0
+    step: int = 1
+
+    def axes(self, channel: tuple[int, ...]) -> tuple[int, ...]:
+        """Axes over which the kernel has one scale: those of a channel, or all of a clustered one, whose values must be few in the file too."""
+        return channel if self.clusters is None else (*channel, channel[-1] + 1)
 
     def __call__(self, kernel: tf.Tensor) -> tf.Tensor:
         """The kernel as it must be."""
@@ -57,9 +63,10 @@ class ByChannel(Quantizer):
     def __call__(self, inputs: tf.Tensor, training: bool, weights: dict[str, Any], **kwargs: Any) -> tf.Tensor:
         """Rounded; the gradient passes as if it were not."""
         inputs = self.kept(inputs)
-        largest = tf.reduce_max(tf.abs(inputs), axis=self.axes, keepdims=True)
+        largest = tf.reduce_max(tf.abs(inputs), axis=self.kept.axes(self.axes), keepdims=True)
         scale = tf.where(largest > 0, largest / LEVELS, 1.0)
-        return inputs + tf.stop_gradient(tf.round(inputs / scale) * scale - inputs)
+        levels = tf.clip_by_value(tf.round(inputs / (scale * self.kept.step)) * self.kept.step, -LEVELS, LEVELS)
+        return inputs + tf.stop_gradient(levels * scale - inputs)
 
     def get_config(self) -> dict[str, Any]:
         """For TF-MOT, which asks every quantizer."""
@@ -123,8 +130,19 @@ class Rounded(QuantizeConfig):
         return {}
 
 
-def on_grid(kernel: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """A kernel rounded as `ByChannel` does, float32."""
+def on_grid(kernel: np.ndarray, axes: tuple[int, ...] | None, step: int = 1) -> np.ndarray:
+    """A kernel rounded as `ByChannel` does, float32; one scale for all of it where `axes` is None."""
+    scale = _scale(kernel, axes)
+    return (np.clip(np.round(kernel / (scale * step)) * step, -LEVELS, LEVELS) * scale).astype(np.float32)
+
+
+def step_of(kernel: np.ndarray, axes: tuple[int, ...]) -> int:
+    """The coarsest step, a power of two, on which all of a kernel lies already."""
+    levels = kernel / _scale(kernel, axes)
+    fits = (step for step in (16, 8, 4, 2) if np.abs(levels - np.clip(np.round(levels / step) * step, -LEVELS, LEVELS)).max() < 0.01)
+    return next(fits, 1)
+
+
+def _scale(kernel: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
     largest = np.abs(kernel).max(axis=axes, keepdims=True)
-    scale = np.where(largest > 0, largest / np.float32(LEVELS), np.float32(1))
-    return (np.round(kernel / scale) * scale).astype(np.float32)
+    return np.where(largest > 0, largest / np.float32(LEVELS), np.float32(1))

@@ -27,6 +27,8 @@ class Exported:
         difference: root mean square difference of log-probabilities over their spread between pictures; judged for float formats only.
         pictures: how many pictures were compared.
         note: what they were and where the activation ranges come from, in words.
+        dense: bytes that it would have, had its kernels with many zeros not been stored sparse; 0 where they were not.
+        storage: how these are stored and why, in words; "" where there are none.
     """
 
     path: Path
@@ -36,6 +38,8 @@ class Exported:
     difference: float
     pictures: int
     note: str
+    dense: int = 0
+    storage: str = ""
 
 
 def export(

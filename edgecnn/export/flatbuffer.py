@@ -122,13 +122,41 @@ def read(content: bytes) -> schema.ModelT:
     return model
 
 
+class _Sharing(flatbuffers.Builder):
+    """Writes equal vectors once: a kernel's zero points alone are eight bytes of nothing a channel, and its bias has them again.
+
+    Vectors of bytes begin at multiples of 16, as the schema asks of buffers (`force_align: 16`); the generated Python leaves that out.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """Offset of a vector with the values of `x`, one-dimensional."""
+        key = x.dtype.str, x.tobytes()
+        if key not in self.written:
+            if x.dtype == np.uint8:
+                self.Prep(16, x.size)
+            self.written[key] = super().CreateNumpyVector(x)
+        return self.written[key]
+
+
 def pack(model: schema.ModelT) -> bytes:
     """The objects as a file, everything inside the flatbuffer, where old runtimes look for it."""
     size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     # A builder that has to grow copies everything each time.
-    builder = flatbuffers.Builder(size + size // 8 + 65536)
+    builder = _Sharing(size + size // 8 + 65536)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def drop_unused(model: schema.ModelT) -> None:
+    """Empty the buffers that no tensor and no metadata entry points to any more; changes the model in place."""
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors} | {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
 
 
 def values(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:

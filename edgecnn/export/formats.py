@@ -32,6 +32,10 @@ class Format(Protocol):
         """The float32 form of a Keras model."""
         ...
 
+    def for_integers(self, content: Any) -> Any:
+        """The float32 form in operators that have fast integer kernels; `content` itself where all have."""
+        ...
+
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         """Mean a channel of every tensor of the float32 form over uint8 RGB pictures [N, H, W, 3], or over inputs [N, ...] without preprocessing."""
         ...
@@ -67,6 +71,10 @@ class Format(Protocol):
         """The bytes of the file, with the card inside."""
         ...
 
+    def sparse(self, content: bytes) -> bytes:
+        """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
+        ...
+
 
 class TFLite:
     """.tflite by TensorFlow's converter and ai-edge-quantizer."""
@@ -75,6 +83,9 @@ class TFLite:
 
     def convert(self, model: keras.Model) -> bytes:
         return _room("tflite_float").convert(model)
+
+    def for_integers(self, content: bytes) -> bytes:
+        return _room("tflite_swish").spelled_out(content)
 
     def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 3)
@@ -104,7 +115,11 @@ class TFLite:
     def finish(self, content: bytes, card: Card) -> bytes:
         # The converter computed the oldest runtime for the float operators; for derived ones it would be wrong.
         stale = () if card.scheme == "float32" else ("min_runtime_version",)
+        content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
         return _room("flatbuffer").finished(content, {EMBEDDED: card.dumps(lines=False).encode()}, stale)
+
+    def sparse(self, content: bytes) -> bytes:
+        return _room("sparse").sparse(content)
 
 
 class ONNX:
@@ -114,6 +129,9 @@ class ONNX:
 
     def convert(self, model: keras.Model) -> Any:
         return _room("onnx_float").convert(model)
+
+    def for_integers(self, content: Any) -> Any:
+        return content
 
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 1)
@@ -132,7 +150,8 @@ class ONNX:
 
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
         room = _room("onnx_quantize")
-        return room.int8(content, ranges, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
+        nodes = _room("onnx_layers").nodes(content, wide)
+        return room.int8(content, ranges, nodes) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
 
     def operators(self, content: Any) -> tuple[str, ...]:
         return tuple(name for name, _ in _room("onnx_layers").operators(content))
@@ -142,6 +161,9 @@ class ONNX:
 
     def finish(self, content: Any, card: Card) -> bytes:
         return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False)})
+
+    def sparse(self, content: bytes) -> bytes:
+        return content
 
 
 def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def _written(workshop: Workshop, names: list[str], folder: Path) -> list[Exporte
     quantized = [scheme(name) for name in names if scheme(name).weights == "int8"]
     if quantized:
         workshop.wide(workshop.settings.int8)
-        workshop.calibrate(workshop.settings.int8, with_ranges=any(row.calibrated for row in quantized))
+        workshop.calibrate(workshop.settings.int8, quantized[0].name, with_ranges=any(row.calibrated for row in quantized))
     return [workshop.write(name, folder) for name in names]
 
 
@@ -64,7 +64,9 @@ def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset
     for suffix, make in FORMATS.items():
         progress.step(f"recording activations for {suffix}")
         writer = make()
-        means, _, ranges = measure(writer, writer.convert(original.model), card, material, PostTraining(), with_ranges=True, progress=progress)
+        means, _, ranges = measure(
+            writer, writer.for_integers(writer.convert(original.model)), card, material, PostTraining(), with_ranges=True, progress=progress
+        )
         all_ranges[suffix] = {name: (_short(r.low), _short(r.high), _short(r.clip)) for name, r in ranges.items()}
         all_means[suffix] = {name: tuple(_short(v, 4) for v in values) for name, values in means.items()}
     card = replace(card, ranges=all_ranges, means=all_means, calibration=material.manifest)

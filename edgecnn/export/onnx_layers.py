@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,34 @@ from edgecnn.export.reconstruct import LARGEST, Products, Window
 WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
+# What an integer runtime computes together with the node before it.
+FUSED = ("Relu", "Clip", "LeakyRelu")
+
+
 def operators(proto: onnx.ModelProto) -> list[tuple[str, bool]]:
-    """(name, whether it has weights) of each node, in the order of computation; a node is called as its output is."""
+    """(name, whether it has weights) of each operator, in the order of computation; a node and the activation after it are one, called after the latter."""
     constants = {tensor.name for tensor in proto.graph.initializer}
-    return [(node.name, node.op_type in WEIGHTED and node.input[1] in constants) for node in proto.graph.node]
+    return [(group[-1].name, group[0].op_type in WEIGHTED and group[0].input[1] in constants) for group in _groups(proto)]
+
+
+def nodes(proto: onnx.ModelProto, names: Collection[str]) -> list[str]:
+    """Names of all nodes that belong to the operators of these names."""
+    return [node.name for group in _groups(proto) if group[-1].name in names for node in group]
+
+
+def _groups(proto: onnx.ModelProto) -> list[list[onnx.NodeProto]]:
+    """Nodes that are one operator."""
+    readers = Counter(edge for node in proto.graph.node for edge in node.input)
+    found: dict[str, list[onnx.NodeProto]] = {}
+    groups = []
+    for node in proto.graph.node:
+        before = found.get(node.input[0]) if node.op_type in FUSED and readers[node.input[0]] == 1 else None
+        if before is None:
+            before = []
+            groups.append(before)
+        before.append(node)
+        found[node.output[0]] = before
+    return groups
 
 
 def windows(proto: onnx.ModelProto) -> dict[str, list[Window]]:

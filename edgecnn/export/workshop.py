@@ -15,7 +15,7 @@ from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData, NoCalibration, unknown
-from edgecnn.export import Exported, check, memory, pictures
+from edgecnn.export import Exported, check, memory, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.pictures import Material
@@ -115,8 +115,8 @@ class Workshop:
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
-        self._calibrated: tuple[PostTraining, bool, Calibrated] | None = None
-        self._even: Any = None
+        self._calibrated: tuple[tuple[object, ...], bool, Calibrated] | None = None
+        self._forms: dict[tuple[bool, bool], Any] = {}
 
     def make(self, name: str, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> bytes:
         """The bytes of a file in one scheme, card inside.
@@ -146,15 +146,20 @@ class Workshop:
         with files.replacing(target) as staged:
             staged.write_bytes(content)
             expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
-            found = check.compare(evaluate(staged, self.material.pictures[: len(expected)]).probabilities, expected)
+            shown = self.material.pictures[: len(expected)]
+            answers = evaluate(staged, shown).probabilities
+            found = check.compare(answers, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
-        return Exported(target, name, len(content), found.agreement, found.difference, found.pictures, f"{found.pictures} {self._note(name)}")
+            stored = storage.choose(self.format, name, content, staged, shown, answers) if self.settings.sparse else storage.Storage(content)
+        size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
+        return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
 
-    def calibrate(self, how: PostTraining, *, with_ranges: bool) -> Calibrated:
-        """What quantized files are derived from; operators kept wide do not matter to it."""
-        key = replace(how, head="int8", wide=())
+    def calibrate(self, how: PostTraining, name: str = "int8", *, with_ranges: bool) -> Calibrated:
+        """What quantized files of a scheme are derived from; operators kept wide do not matter to it."""
+        form = self._form(how, name)
+        key = replace(how, head="int8", wide=()), id(form)
         if self._calibrated is None or self._calibrated[0] != key or (with_ranges and not self._calibrated[1]):
-            found = calibrate(self.format, self._form(how), self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
+            found = calibrate(self.format, form, self.card, self.material, how, with_ranges=with_ranges, progress=self.progress)
             self._calibrated = key, with_ranges, found
         return self._calibrated[2]
 
@@ -175,22 +180,28 @@ class Workshop:
         chosen = {*how.wide, *(self.format.head(self._form(how)) if how.head == "float" else ())}
         return tuple(name for name in known if name in chosen)
 
-    def _form(self, how: PostTraining) -> Any:
-        """The float form, of the network with even channels where `how` wants them.
+    def _form(self, how: PostTraining, name: str = "int8") -> Any:
+        """The float form that a scheme is derived from: of the network with even channels where `how` wants them, and as integers compute it for int8.
 
         Raises:
             NoCalibration: there are no pictures to measure channels on.
         """
-        if not how.equalize:
-            return self.content
-        if self._even is None:
-            from edgecnn.export.equalize import equalized
+        key = how.equalize, name == "int8"
+        if key not in self._forms:
+            if key[1]:
+                self._forms[key] = self.format.for_integers(self._form(how, "float32"))
+            else:
+                self._forms[key] = self._evened() if how.equalize else self.content
+        return self._forms[key]
 
-            if not self.material.real:
-                raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
-            inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
-            self._even = self.format.convert(equalized(self.original.model, inputs))
-        return self._even
+    def _evened(self) -> Any:
+        from edgecnn.export.equalize import equalized
+
+        if not self.material.real:
+            raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
+        self.progress.step(f"making channels even for {self.format.suffix}")
+        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        return self.format.convert(equalized(self.original.model, inputs))
 
     def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:
         """The form of one scheme, and the manifest of its calibration pictures."""
@@ -198,7 +209,7 @@ class Workshop:
             return self.content, {}
         if scheme(name).weights != "int8":
             return self.format.quantize(name, self.content, None, self.settings.io), {}
-        found = self.calibrate(how, with_ranges=scheme(name).calibrated)
+        found = self.calibrate(how, name, with_ranges=scheme(name).calibrated)
         wide = self.wide(how) if name == "int8" else ()
         return self.format.quantize(name, found.content, found.ranges, self.settings.io, wide), found.manifest
 

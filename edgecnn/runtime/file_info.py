@@ -45,6 +45,8 @@ class FileInfo:
         requires: the oldest runtime that runs it, in words; "" where the file does not say.
         metadata: name -> content of every metadata entry.
         card: the card inside, if any.
+        sparse_kernels: how many constants are stored sparse.
+        sparse_bytes, dense_bytes: what these take, and what they would take dense.
         ends_in_softmax: whether the last operator that changes values is a softmax.
     """
 
@@ -58,6 +60,9 @@ class FileInfo:
     requires: str = ""
     metadata: Mapping[str, bytes] = field(default_factory=dict)
     card: Card | None = None
+    sparse_kernels: int = 0
+    sparse_bytes: int = 0
+    dense_bytes: int = 0
     ends_in_softmax: bool = False
 
     @property

@@ -20,7 +20,7 @@ from edgecnn.runtime.file_info import FileInfo, Operator
 
 # Operators whose constant inputs are weights, whatever their type; elsewhere an int32 constant is a shape, an axis or a padding.
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-_VALUE_KEEPING = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
+_VALUE_KEEPING = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "CAST", "DENSIFY")
 _INDEX_TYPES = ("int32", "int64", "bool")
 _HALF_BYTE = ("int4", "uint4")
 
@@ -59,6 +59,7 @@ def info(path: Path, content: bytes) -> FileInfo:
     """`describe` of a file whose content is at hand."""
     model = read(content, path)
     graph, entries = model.subgraphs[0], _metadata(model)
+    spread = _spread(model, graph)
     operators = [_operator(model, graph, op) for op in graph.operators or ()]
     changing = [op.kind for op in operators if op.kind not in _VALUE_KEEPING]
     return FileInfo(
@@ -72,6 +73,9 @@ def info(path: Path, content: bytes) -> FileInfo:
         requires=_requires(entries),
         metadata=entries,
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
+        sparse_kernels=len(spread),
+        dense_bytes=sum(_dense_bytes(graph.tensors[i]) for i in spread),
+        sparse_bytes=sum(_bytes(model, graph.tensors[i]) for i in spread),
         ends_in_softmax=bool(changing) and changing[-1] == "SOFTMAX",
     )
 
@@ -99,6 +103,14 @@ def _check_indices(model: Any) -> None:
             raise ValueError("index out of range")
 
 
+def _spread(model: Any, graph: Any) -> list[int]:
+    """Indices of the constants that are stored sparse; operators that read what DENSIFY makes of them then read them themselves."""
+    sources = {int(op.outputs[0]): int(op.inputs[0]) for op in graph.operators or () if _kind(model, op) == "DENSIFY"}
+    for op in graph.operators or ():
+        op.inputs = [sources.get(int(i), int(i)) for i in (op.inputs if op.inputs is not None else ())]
+    return sorted({i for i in sources.values() if graph.tensors[i].sparsity is not None})
+
+
 def _metadata(model: Any) -> dict[str, bytes]:
     found = {}
     for entry in model.metadata or ():
@@ -121,7 +133,7 @@ def _operator(model: Any, graph: Any, op: Any) -> Operator:
     if weights and kind in _WEIGHTED:
         macs = _macs(kind, [int(d) for d in weights[0].shape], [int(d) for d in result.shape])
     sizes = [math.prod(int(d) for d in w.shape) for w in weights]
-    return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(w) for w in weights), macs)
+    return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
 
 
 def _kind(model: Any, op: Any) -> str:
@@ -132,7 +144,10 @@ def _kind(model: Any, op: Any) -> str:
 
 def _weights(model: Any, graph: Any, op: Any) -> list[int]:
     """Indices of the constants of an operator that are weights or biases."""
-    weighted = _kind(model, op) in _WEIGHTED
+    kind = _kind(model, op)
+    if kind == "DENSIFY":
+        return []
+    weighted = kind in _WEIGHTED
     constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and _is_constant(model, graph.tensors[i])]
     return [i for i in constants if weighted or _dtype(graph.tensors[i].type) not in _INDEX_TYPES]
 
@@ -154,11 +169,19 @@ def _weight_bytes(model: Any, graph: Any) -> dict[str, int]:
     total: dict[str, int] = {}
     for i in sorted(used):
         raw = graph.tensors[i]
-        total[_dtype(raw.type)] = total.get(_dtype(raw.type), 0) + _bytes(raw)
+        total[_dtype(raw.type)] = total.get(_dtype(raw.type), 0) + _bytes(model, raw)
     return total
 
 
-def _bytes(raw: Any) -> int:
+def _bytes(model: Any, raw: Any) -> int:
+    """What a constant takes in the file: of a sparse one its values and where they stand."""
+    if raw.sparsity is None:
+        return _dense_bytes(raw)
+    vectors = [vector for dim in raw.sparsity.dimMetadata or () for vector in (dim.arraySegments, dim.arrayIndices) if vector is not None]
+    return len(model.buffers[raw.buffer].data) + sum(np.asarray(vector.values).nbytes for vector in vectors)
+
+
+def _dense_bytes(raw: Any) -> int:
     count, dtype = math.prod(int(d) for d in raw.shape), _dtype(raw.type)
     if dtype in _HALF_BYTE:
         return (count + 1) // 2

@@ -25,6 +25,7 @@ class Export:
         min_agreement: least agreement with the original beyond chance (Cohen's kappa) on the calibration pictures, for a lossy file to be kept. The
             default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
         int8: how int8 is reached.
+        sparse: store kernels with many zeros sparse in TFLite, where that is smaller and LiteRT gives the same answers.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -34,6 +35,7 @@ class Export:
     seed: int = 0
     min_agreement: float = 0.25
     int8: PostTraining = field(default_factory=PostTraining)
+    sparse: bool = True
 
     def __post_init__(self) -> None:
         for name in self.schemes:

@@ -11,7 +11,7 @@ from edgecnn.cli.commands.compress import report
 from edgecnn.cli.text import bytes_of, columns, percent
 from edgecnn.errors import BadSetting
 from edgecnn.schemes import SCHEMES
-from edgecnn.settings import Budget, Compress, Export, fine_tuning
+from edgecnn.settings import HEADS, RANGES, ROUNDINGS, Budget, Compress, Export, PostTraining, fine_tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +35,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="D", help="data set whose training pictures give activation ranges (default: the one the model was trained on)")
     parser.add_argument("--calibration", type=int, default=default.calibration, metavar="N", help="how many of them (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, metavar="N", help="chooses which ones, and decides a fine-tuning (default: %(default)s)")
+    parser.add_argument("--no-sparse", action="store_true", help="store kernels with many zeros like all others (default: sparse in TFLite, where smaller)")
     parser.add_argument("--strict", action="store_true", help="refuse a data set with a corrupt picture")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default: the model's folder)")
     parser.add_argument("--name", metavar="NAME", help="stem of the files (default: the model's)")
+    _add_post_training(parser.add_argument_group("how --int8 is reached without training, where --max-drop does not choose it"))
     budget = parser.add_argument_group("a budget for --int8")
     climb = "largest loss of top-1 on val: ways to int8 are tried, then some operators in float, then --qat, until it fits"
     budget.add_argument("--max-drop", type=float, metavar="POINTS", help=climb)
@@ -48,9 +50,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     options.add_preprocessing(parser)
 
 
+def _add_post_training(group: argparse._ArgumentGroup) -> None:
+    default = PostTraining()
+    group.add_argument("--ranges", choices=RANGES, default=default.ranges, help="what eight bits span of activations (default: %(default)s power of the error)")
+    group.add_argument(
+        "--rounding", choices=ROUNDINGS, default=default.rounding, help="of weights; reconstructed keeps a layer's output (default: %(default)s)"
+    )
+    group.add_argument("--equalize", action="store_true", help="scale channels so that each uses all steps of its tensor")
+    group.add_argument("--head", choices=HEADS, default=default.head, help="activations of the last layer (default: %(default)s); with float no scores tie")
+    group.add_argument("--wide", action="append", default=[], metavar="OPERATOR", help="keep its activations in float, weights int8; may be said several times")
+
+
 def run(args: argparse.Namespace) -> int:
     """Compress where that is asked for, export, then print one line a file."""
-    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed)
+    int8 = PostTraining(args.ranges, args.rounding, args.equalize, head=args.head, wide=tuple(args.wide))
+    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse)
     _check(args, settings)
     from edgecnn import card as cards
     from edgecnn import zoo
@@ -78,6 +92,8 @@ def _check(args: argparse.Namespace, settings: Export) -> None:
         raise BadSetting("--fresh is of a fine-tuning or a budget: expected --channels, --prune, --cluster, --qat or --max-drop beside it")
     if args.proof and args.max_drop is None:
         raise BadSetting("--proof is of a budget: expected --max-drop POINTS beside it")
+    if settings.int8 != PostTraining() and "int8" not in settings.schemes:
+        raise BadSetting("--ranges, --rounding, --equalize, --head and --wide are ways to int8: expected --int8 beside them")
     if args.max_drop is not None and "int8" not in settings.schemes:
         raise BadSetting(f"--max-drop {args.max_drop:g} is a budget for int8: expected --int8 beside it")
 
@@ -118,6 +134,7 @@ def _table(written: list[Exported]) -> str:
     for f in written:
         notes.setdefault(f.note, []).append(f.scheme)
     told = [(f"{', '.join(dict.fromkeys(schemes))}:", f"compared on {note}") for note, schemes in notes.items()]
+    told += [(f"{f.path.name}:", f.storage) for f in written if f.storage]
     if any(row[-1] for row in rows):
         told.append(("difference:", "of the log-probabilities, root mean square, over their spread between pictures"))
     head = ("", "size", "agreement", "difference" if any(row[-1] for row in rows) else "")

@@ -78,6 +78,7 @@ def _file(found: FileInfo, layers: int) -> str:
     facts = [
         ("file", f"{found.format}, {bytes_of(found.bytes)}"),
         ("parameters", f"{found.parameters:,}; weights stored as {_stored(found)}"),
+        *((("stored sparse", _sparse(found)),) if found.sparse_kernels else ()),
         ("MACs", f"{found.macs:,} for one picture"),
         *(("input", _tensor(t)) for t in found.inputs),
         *(("output", _tensor(t)) for t in found.outputs),
@@ -142,6 +143,10 @@ def _layers(operators: Sequence[Operator], count: int) -> str:
     rows = [(_short(op.name), op.kind, f"{op.parameters:,}", bytes_of(op.bytes), percent(op.bytes / total), counted(op.macs)) for op in largest[:count]]
     head = (f"largest of {len(operators)}", "kind", "parameters", "weights", "share", "MACs")
     return columns([head, *rows], right=(2, 3, 4)) if rows else "no layers with weights"
+
+
+def _sparse(found: FileInfo) -> str:
+    return f"{found.sparse_kernels} kernels, {bytes_of(found.sparse_bytes)} instead of {bytes_of(found.dense_bytes)}; spread out when the file is loaded"
 
 
 def _short(name: str, limit: int = 28) -> str:
