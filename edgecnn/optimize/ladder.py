@@ -78,7 +78,11 @@ class Climb:
 
     def nearest(self) -> Rung:
         """The rung of least drop, the earliest of equals."""
-        return min(self.rungs, key=lambda rung: rung.drop.points[0])
+        return min(self.rungs, key=self._short_of)
+
+    def _short_of(self, rung: Rung) -> float:
+        """What the limit is held against: the drop, or the upper end of its interval where a proof is asked for."""
+        return rung.drop.points[2 if self.budget.proof else 0]
 
     def _up(self, bench: Bench, ways: tuple[PostTraining, ...]) -> Rung | None:
         tried = []
@@ -87,7 +91,7 @@ class Climb:
             if self._fits(tried[-1]):
                 return tried[-1]
         # Accuracy of few pictures is a coin that was thrown few times; the divergence tells ways apart that flip the same answers.
-        best = min(tried, key=lambda rung: (rung.drop.points[0], rung.drop.divergence))
+        best = min(tried, key=lambda rung: (self._short_of(rung), rung.drop.divergence))
         return self.widened(bench, best.how)
 
     def widened(self, bench: Bench, how: PostTraining) -> Rung | None:
