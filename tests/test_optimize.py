@@ -22,7 +22,7 @@ from edgecnn.optimize.bench import Bench
 from edgecnn.optimize.cache import Cache
 from edgecnn.optimize.front import Candidate, front, winner
 from edgecnn.optimize.judge import OPEN, OVER, PROVEN, Drop, Judge, divergence
-from edgecnn.optimize.ladder import Climb
+from edgecnn.optimize.ladder import Climb, smallest
 from edgecnn.optimize.sensitivity import ranking
 from edgecnn.optimize.tree import Node, Tree
 from edgecnn.progress import SILENT
@@ -88,6 +88,19 @@ def test_the_worst_operators_come_first_and_few_stretches_are_measured():
     assert [next(found), next(found)] == ["17", "40"]
     assert len(asked) <= 2 * 2 * 6, "halving measures two stretches a level"
     assert sorted([*found, "17", "40"]) == sorted(effects)
+
+
+@pytest.mark.parametrize("needed", range(1, 14))
+def test_the_least_number_that_will_do_is_found(needed):
+    tried = []
+
+    def attempt(count):
+        tried.append(count)
+        return f"with {count}" if count >= needed else None
+
+    assert smallest(12, attempt) == (f"with {needed}" if needed <= 12 else None)
+    assert max(tried) <= 12
+    assert len(tried) == len(set(tried)) <= 8
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,16 @@ Each rung is judged on val; the first that keeps to the limit is where the climb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from edgecnn.optimize.bench import Bench
 from edgecnn.optimize.judge import OVER, PROVEN, Drop
 from edgecnn.progress import Progress
 from edgecnn.settings import Budget, PostTraining
+
+Result = TypeVar("Result")
 
 # Ways without training, cheapest first; what was asked for is tried before them.
 WAYS = (
@@ -95,25 +98,13 @@ class Climb:
         return self.widened(bench, best.how)
 
     def widened(self, bench: Bench, how: PostTraining) -> Rung | None:
-        """With 1, 2, 4 ... of the most sensitive operators in float until it fits; then the least number that does, by halving."""
-        most = int(self.budget.widest * len(bench.workshop.operators(how)))
-        short = 0
-        for count in _doubling(most):
-            found = self._with_wide(bench, how, count)
-            if self._fits(found):
-                return self._fewest(bench, how, short, count, found)
-            short = count
-        return None
+        """With as few of the most sensitive operators in float as will do; None where the most that may be do not."""
 
-    def _fewest(self, bench: Bench, how: PostTraining, short: int, enough: int, found: Rung) -> Rung:
-        while enough - short > 1:
-            middle = (short + enough) // 2
-            rung = self._with_wide(bench, how, middle)
-            if self._fits(rung):
-                enough, found = middle, rung
-            else:
-                short = middle
-        return found
+        def attempt(count: int) -> Rung | None:
+            rung = self._with_wide(bench, how, count)
+            return rung if self._fits(rung) else None
+
+        return smallest(int(self.budget.widest * len(bench.workshop.operators(how))), attempt)
 
     def _with_wide(self, bench: Bench, how: PostTraining, count: int) -> Rung:
         wide = bench.worst(how, count)
@@ -149,10 +140,16 @@ def in_words(how: PostTraining) -> str:
     return ", ".join(["int8", *told])
 
 
-def _doubling(most: int) -> Iterator[int]:
-    count = 1
-    while count < most:
-        yield count
-        count *= 2
-    if most > 0:
-        yield most
+def smallest(most: int, attempt: Callable[[int], Result | None]) -> Result | None:
+    """What the least number from 1 to `most` for which `attempt` gives something gives; None where none does.
+
+    Tries 1, 2, 4 ... and then halves the gap, which finds the least one where more never does worse than fewer.
+    """
+    short, enough, found = 0, min(1, most), None
+    while enough > short and (found := attempt(enough)) is None:
+        short, enough = enough, min(2 * enough, most)
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        better = attempt(middle)
+        short, enough, found = (middle, enough, found) if better is None else (short, middle, better)
+    return found
