@@ -15,7 +15,8 @@ from training import Heard, assert_same_weights, few_digits
 from edgecnn import card as cards
 from edgecnn.arch import macs
 from edgecnn.compress import compress
-from edgecnn.compress.cluster import numbers
+from edgecnn.compress.cluster import Clustering, numbers
+from edgecnn.compress.legacy_keras import to_legacy
 from edgecnn.compress.quantizers import ByChannel, Kept, on_grid
 from edgecnn.errors import BadData, BadSetting
 from edgecnn.export import export
@@ -224,3 +225,22 @@ def test_the_command(lenet, tmp_path):
 )
 def test_nonsense_is_refused_in_one_line(lenet, words, expected):
     refused(edgecnn("compress", lenet, *words), expected)
+
+
+def test_a_sparse_kernel_with_few_weights_of_one_sign_is_not_clustered():
+    """TF-MOT shares out the clusters between the signs, and fails where there are fewer weights than clusters."""
+    start = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3, name="wide")(keras.layers.Conv2D(8, 3, name="few")(start))
+    net = keras.Model(start, keras.layers.Dense(4, name="logits")(keras.layers.Flatten()(x)))
+    random = np.random.default_rng(0)
+    for layer in (net.get_layer("few"), net.get_layer("wide")):
+        kernel, bias = layer.get_weights()
+        kernel = random.normal(size=kernel.shape)
+        kernel[np.abs(kernel) < 0.7] = 0
+        if layer.name == "few":
+            kernel[kernel > 0] = 0
+            kernel.reshape(-1)[:3] = 1
+        layer.set_weights([kernel, bias])
+    stage = Clustering(to_legacy(net, "logits"), Cluster(16))
+    assert "few" not in stage.kernels
+    assert "wide" in stage.kernels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow_model_optimization as tfmot
+import tf_keras
 from tensorflow_model_optimization.python.core.clustering.keras.cluster import cluster_weights
 from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
 
@@ -34,7 +35,7 @@ class Clustering(Stage):
         sparse = {legacy.layers[name][-1].name for name, _, _ in prune.masks(legacy)}
         chosen = {}
         for name, twins in legacy.layers.items():
-            if type(twins[-1]) in prune.KINDS and name not in settings.skip and int(np.prod(twins[-1].kernel.shape)) > settings.clusters:
+            if type(twins[-1]) in prune.KINDS and name not in settings.skip and _enough(twins[-1], settings.clusters, twins[-1].name in sparse):
                 chosen[twins[-1].name] = twins[-1].kernel
         if not chosen:
             raise BadSetting(f"no kernel of {legacy.net.name} has more than {settings.clusters} weights: expected fewer clusters")
@@ -56,6 +57,12 @@ class Clustering(Stage):
             wrapper.update_clustered_weights_associations()
             changed[id(self.kernels[name])] = on_grid(np.asarray(wrapper.layer.kernel), None)
         return self.legacy.weights(changed)
+
+
+def _enough(layer: tf_keras.layers.Layer, clusters: int, sparse: bool) -> bool:
+    """Whether a kernel has more weights than clusters; of a sparse one, TF-MOT clusters what is above zero and what is below it each on its own."""
+    kernel = layer.kernel.numpy()
+    return min((kernel > 0).sum(), (kernel < 0).sum()) >= clusters if sparse else kernel.size > clusters
 
 
 def numbers(kernel: np.ndarray) -> tuple[np.ndarray | None, int]:

@@ -32,8 +32,8 @@ class Prune:
         every: steps between two choices of what is zero.
         pattern: `weights` one by one; `2:4`: two of four in a row; `block`: rectangles of `block` in kernels of 1x1 and dense layers.
         block: rows and columns of a rectangle.
-        bits: to which the weights that are left are rounded, sign included: steps of 2 ** (8 - bits) on int8's grid; 8 leaves them alone. Six bits move a
-            kernel by a hundredth of what half of its weights did that became zero, and a file of half zeros takes a sixth less after gzip.
+        bits: to which the weights that are left are rounded, sign included: steps of 2 ** (8 - bits) on int8's grid; 8 leaves them alone. Six bits add a
+            hundredth of the squared error, or less, that half of the weights made by becoming zero; a file of half zeros is a sixth smaller after gzip.
         skip: names of layers that keep all of their weights, beside the first convolution.
     """
 
