@@ -11,6 +11,7 @@ fails is named with its reason.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def _row(name: str) -> list[str]:
     if done.returncode == 0:
         return done.stdout.strip().splitlines()[-1].split(" | ")
     reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return [name, *[""] * (len(HEAD) - 2), f"no: {reason}"]
+    return [name, *[""] * (len(HEAD) - 2), f"no: {re.sub(r'/[^ ]*/', '', reason)}"]
 
 
 def measured(name: str) -> list[str]:
