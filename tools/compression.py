@@ -13,12 +13,12 @@ import argparse
 import gzip
 import sys
 import tempfile
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import markdown
 import numpy as np
+import timing
 
 from edgecnn import card as cards
 from edgecnn import zoo
@@ -27,11 +27,9 @@ from edgecnn.cli.progress import progress
 from edgecnn.compress import compress
 from edgecnn.data import Dataset, load
 from edgecnn.export import export
-from edgecnn.runtime import open_model
 from edgecnn.runtime.pool import evaluate
 from edgecnn.settings import Channels, Cluster, Compress, Export, Prune, QuantizeAware, fine_tuning
 from edgecnn.statistics import paired_interval
-from edgecnn.validate.latency import measure, ratio_interval
 
 WAYS = {
     "int8": {},
@@ -95,14 +93,14 @@ def _measured(name: str, ways: list[str], epochs: int) -> dict[str, list[str]]:
         cells = {way: [_label(name), way, "" if way == "int8" else str(epochs), f"{100 * before.mean():.1f}"] for way in ways}
         for suffix in ("tflite", "onnx"):
             paths = {way: found[suffix] for way, found in made.items()}
-            times = _times(paths)
+            times = timing.times(paths)
             packed = {way: len(gzip.compress(path.read_bytes(), 9)) for way, path in paths.items()}
             for way, path in paths.items():
                 after = evaluate(path, test.pictures).probabilities.argmax(-1) == test.labels
                 cells[way] += _accuracy(before, after)
                 if suffix == "tflite":
                     cells[way] += [f"{len(before)}", f"{path.stat().st_size:,}", f"{packed[way]:,}", f"{packed[way] / packed['int8']:.2f}"]
-                cells[way].append("" if way == "int8" else _ratio(times[way], times["int8"]))
+                cells[way].append("" if way == "int8" else timing.ratio(times[way], times["int8"]))
     return cells
 
 
@@ -110,17 +108,6 @@ def _accuracy(before: np.ndarray, after: np.ndarray) -> list[str]:
     """Top-1 of the file, and its change against the float model."""
     low, high = paired_interval(int((after & ~before).sum()), int((before & ~after).sum()), len(before))
     return [f"{100 * after.mean():.1f}", f"{100 * (after.mean() - before.mean()):+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"]
-
-
-def _times(paths: dict[str, Path]) -> dict[str, np.ndarray]:
-    """Seconds of every run on one thread, in alternating rounds."""
-    with ExitStack() as stack:
-        return measure({way: stack.enter_context(closing(open_model(path, threads=1))) for way, path in paths.items()}, progress())
-
-
-def _ratio(times: np.ndarray, first: np.ndarray) -> str:
-    low, high = ratio_interval(times, first)
-    return f"{np.median(times) / np.median(first):.2f} ({low:.2f} to {high:.2f})"
 
 
 def _files(model: Path, way: str, data: Dataset, epochs: int, folder: Path) -> dict[str, Path]:

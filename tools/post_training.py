@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import compare_with_guide as guide
 import markdown
 import numpy as np
+import timing
 
 from edgecnn import data, zoo
 from edgecnn.cli.guard import guarded
@@ -29,13 +29,11 @@ from edgecnn.cli.progress import progress
 from edgecnn.data import Dataset
 from edgecnn.export.workshop import Workshop, open_model
 from edgecnn.optimize.sensitivity import ranking
-from edgecnn.runtime import open_model as open_runner
 from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.runtime.startup import load_keras
 from edgecnn.settings import Export, PostTraining
 from edgecnn.statistics import wilson
-from edgecnn.validate.latency import measure, ratio_interval
 
 HEAD = ("network", "file", "way to int8, each row with all before it", "top-1 as the float original (95 %)", "pictures", "bytes", "time of the first (95 %)")
 STEPS = (
@@ -74,10 +72,10 @@ def _network(model: Path) -> Iterator[list[str]]:
             if suffix == "tflite":
                 made["TensorFlow's guide"] = _guide(model, dataset, Path(folder))
             made |= _ways(Workshop(suffix, opened, said), Path(folder))
-            times = _times(made)
+            times = timing.times(made)
             first = next(way for way in made if way != "TensorFlow's guide")
             for way, path in made.items():
-                yield [model.stem, suffix, way, *_cells(path, test, original, preprocessing), _ratio(times[way], times[first]) if way != first else ""]
+                yield [model.stem, suffix, way, *_cells(path, test, original, preprocessing), timing.ratio(times[way], times[first]) if way != first else ""]
 
 
 def _ways(workshop: Workshop, folder: Path) -> dict[str, Path]:
@@ -118,17 +116,6 @@ def _guide(model: Path, dataset: Dataset, folder: Path) -> Path:
     script = Path(__file__).with_name("guide_int8.py")
     subprocess.run([sys.executable, script, model, folder / "calibration.npy", folder / "guide.tflite"], check=True, capture_output=True)
     return folder / "guide.tflite"
-
-
-def _times(made: dict[str, Path]) -> dict[str, np.ndarray]:
-    """Seconds of every run on one thread, in alternating rounds."""
-    with ExitStack() as stack:
-        return measure({way: stack.enter_context(closing(open_runner(path, threads=1))) for way, path in made.items()}, progress())
-
-
-def _ratio(times: np.ndarray, first: np.ndarray) -> str:
-    low, high = ratio_interval(times, first)
-    return f"{np.median(times) / np.median(first):.2f} ({low:.2f} to {high:.2f})"
 
 
 def _cells(path: Path, test: np.ndarray, original: np.ndarray, preprocessing) -> list[str]:  # noqa: ANN001, a Preprocessing

@@ -1,0 +1,25 @@
+"""Latency of several files beside each other, as the tables of the tools tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn.cli.progress import progress
+from edgecnn.runtime import open_model
+from edgecnn.validate.latency import measure, ratio_interval
+
+
+def times(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    """Seconds of every run on one thread, in alternating rounds, [rounds, runs] for each file."""
+    with ExitStack() as stack:
+        return measure({name: stack.enter_context(closing(open_model(path, threads=1))) for name, path in paths.items()}, progress())
+
+
+def ratio(spent: np.ndarray, first: np.ndarray) -> str:
+    """Ratio of the medians with its 95 % interval, as text."""
+    low, high = ratio_interval(spent, first)
+    return f"{np.median(spent) / np.median(first):.2f} ({low:.2f} to {high:.2f})"
