@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-SCHEMA = "edgecnn.report/1"
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+
+SCHEMA = "edgecnn.report/2"
 
 
 class Verdict(str, Enum):
@@ -15,67 +17,6 @@ class Verdict(str, Enum):
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True)
-class Share:
-    """`count` of `total` pictures, with the 95 % Wilson interval of the share (0..1)."""
-
-    count: int
-    total: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The share itself, 0..1."""
-        return self.count / self.total if self.total else 0.0
-
-
-@dataclass(frozen=True)
-class Change:
-    """Top-1 accuracy of a file minus its original's, on the same pictures.
-
-    Attributes:
-        gained: pictures that only the file gets right.
-        lost: pictures that only the original gets right.
-        total: pictures.
-        low, high: 95 % interval of the change (Tango), as shares.
-        p: exact McNemar p-value of "no change".
-    """
-
-    gained: int
-    lost: int
-    total: int
-    low: float
-    high: float
-    p: float
-
-    @property
-    def value(self) -> float:
-        """The change as a share; negative is a loss."""
-        return (self.gained - self.lost) / self.total if self.total else 0.0
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Seconds of the network alone on one picture.
-
-    Attributes:
-        threads: that one run may use.
-        runs: timed, over all rounds.
-        median, p90: seconds.
-        ratio: median over the original's at the same number of threads; None without an original.
-        ratio_low, ratio_high: 95 % interval of the ratio, bootstrap over the rounds.
-    """
-
-    threads: int
-    runs: int
-    median: float
-    p90: float
-    ratio: float | None = None
-    ratio_low: float | None = None
-    ratio_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +50,15 @@ class Row:
         agreement: pictures on which the answer is the original's; None for the original itself.
         change: of top-1 against the original.
         latencies: one a number of threads.
+        confidence: of the scores; None without labels.
+        classes: each class before and after, in the order of the labels.
+        confusion: [right answer][given answer] -> pictures; empty with more than 100 classes.
+        suffered: pictures whose right answer lost most, worst first.
+        start: loading and first run; None when not asked.
+        operators: slowest first; empty when not asked.
+        parts: of the file by kind of content, and of the weights by layer; largest first.
+        layers: noise of each tensor, worst first; empty when not asked.
+        mistakes: of pre-processing, worst first; empty when not asked.
     """
 
     file: str
@@ -122,6 +72,15 @@ class Row:
     agreement: Share | None = None
     change: Change | None = None
     latencies: tuple[Latency, ...] = ()
+    confidence: Confidence | None = None
+    classes: tuple[ClassChange, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    suffered: tuple[Suffered, ...] = ()
+    start: Start | None = None
+    operators: tuple[OperatorTime, ...] = ()
+    parts: tuple[SizePart, ...] = ()
+    layers: tuple[LayerNoise, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,5 +169,5 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    fields = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    fields = {name: _plain(getattr(value, name)) for name, field in value.__dataclass_fields__.items() if field.type != "bytes"}
     return {"value": value.value, **fields} if isinstance(value, (Share, Change)) else fields

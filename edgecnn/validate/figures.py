@@ -1,0 +1,233 @@
+"""What validation measures, one dataclass a kind of figure; each becomes an object of the JSON report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Share:
+    """`count` of `total` pictures, with the 95 % Wilson interval of the share (0..1)."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share itself, 0..1."""
+        return self.count / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """Top-1 accuracy of a file minus its original's, on the same pictures.
+
+    Attributes:
+        gained: pictures that only the file gets right.
+        lost: pictures that only the original gets right.
+        total: pictures.
+        low, high: 95 % interval of the change (Tango), as shares.
+        p: exact McNemar p-value of "no change".
+    """
+
+    gained: int
+    lost: int
+    total: int
+    low: float
+    high: float
+    p: float
+
+    @property
+    def value(self) -> float:
+        """The change as a share; negative is a loss."""
+        return (self.gained - self.lost) / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds of the network alone on one picture.
+
+    Attributes:
+        threads: that one run may use.
+        runs: timed, over all rounds.
+        median, p90: seconds.
+        ratio: median over the original's at the same number of threads; None without an original.
+        ratio_low, ratio_high: 95 % interval of the ratio, bootstrap over the rounds.
+    """
+
+    threads: int
+    runs: int
+    median: float
+    p90: float
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Pictures whose best score lies in [low, high): how many, their mean best score, and the share of them that is right."""
+
+    low: float
+    high: float
+    count: int
+    score: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far the best score can be taken at its word.
+
+    Attributes:
+        ece: expected calibration error, mean over pictures of |accuracy - score| of their bin, 0..1 (Guo et al., 2017).
+        ece_low, ece_high: 95 % bootstrap interval of it.
+        brier: mean over pictures of the squared distance between scores and the right answer, 0..2 (Brier, 1950).
+        score: mean best score.
+        drift: mean of |best score - original's best score| over the pictures; None without an original.
+        bins: of the reliability plot.
+    """
+
+    ece: float
+    ece_low: float
+    ece_high: float
+    brier: float
+    score: float
+    drift: float | None
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """One class before and after.
+
+    Attributes:
+        label: its name.
+        total: pictures of it.
+        correct: of these right with the file.
+        gained, lost: right only with the file, right only with the original.
+        p: exact McNemar p-value, corrected for the number of classes (Holm, 1979).
+        low, high: 95 % interval of the class's accuracy (Wilson).
+    """
+
+    label: str
+    total: int
+    correct: int
+    gained: int
+    lost: int
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Suffered:
+    """One picture whose right answer lost most of its score.
+
+    Attributes:
+        index: of the picture among those used.
+        source: its file's name, "" where the data set has none.
+        label: the right answer.
+        before, after: answers of the original and of the file.
+        score_before, score_after: what each gives to the right answer.
+        png: a thumbnail, for the HTML report; left out of the JSON.
+    """
+
+    index: int
+    source: str
+    label: str
+    before: str
+    after: str
+    score_before: float
+    score_after: float
+    png: bytes = b""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a file costs before its first answer and while it stays loaded, each measured in a fresh process.
+
+    Attributes:
+        load: seconds to read and prepare the file.
+        first_run: seconds of the first run.
+        rss: bytes that the process's memory grew by, loaded and after some runs.
+        arena: bytes of the peak of the runtime's own activation memory; None where it does not tell.
+    """
+
+    load: float
+    first_run: float
+    rss: int
+    arena: int | None = None
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """Time of one operator in a run of one thread.
+
+    Attributes:
+        name: of the tensor or node that it gives.
+        kind: operator type.
+        seconds: median.
+        share: of the sum over all operators.
+        macs: multiply-accumulates of one picture; 0 where it has none.
+        floor: seconds that `macs` would take at the processor's measured peak for the operator's number type; 0 where it has none.
+    """
+
+    name: str
+    kind: str
+    seconds: float
+    share: float
+    macs: int = 0
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
+class SizePart:
+    """Bytes of a file of one kind: weights, quantization tables, graph, metadata, padding; `layer` is "" for all layers together."""
+
+    kind: str
+    layer: str
+    bytes: int
+    gzip_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """One tensor of a quantized file beside the same tensor of the float original.
+
+    Attributes:
+        name: in the file.
+        original: its counterpart's name.
+        kind: of the operator that gives it.
+        sqnr: signal-to-noise ratio in dB, 10 log10(sum float^2 / sum (file - float)^2), with the noise of all operators before.
+        own: the same in dB when the operator is fed with the original's values: its own noise alone; None where that was not measured.
+        suspect: what is wrong in words, such as "range 4.2 times what is used"; "" when nothing is.
+    """
+
+    name: str
+    original: str
+    kind: str
+    sqnr: float
+    own: float | None = None
+    suspect: str = ""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One pre-processing mistake and what it does to the accuracy.
+
+    Attributes:
+        name: short, such as "BGR for RGB".
+        top1: accuracy with the mistake; None where labels are not known.
+        agreement: answers that stay the same as with the right pre-processing.
+        explains: whether it explains the accuracy that was seen in the app, within the interval.
+        distance: |accuracy with the mistake - accuracy seen| as a share; None when nothing was seen.
+    """
+
+    name: str
+    top1: Share | None
+    agreement: Share
+    explains: bool = False
+    distance: float | None = None
