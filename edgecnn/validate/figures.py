@@ -28,8 +28,10 @@ class Change:
         gained: pictures that only the file gets right.
         lost: pictures that only the original gets right.
         total: pictures.
-        low, high: 95 % interval of the change (Tango), as shares.
+        low, high: 95 % interval of the change (Tango), as shares; the one that verdicts go by.
         p: exact McNemar p-value of "no change".
+        exact_low, exact_high: the exact interval, given the number of changed answers (Clopper and Pearson).
+        drawn_low, drawn_high: bootstrap interval over the pictures.
     """
 
     gained: int
@@ -38,6 +40,10 @@ class Change:
     low: float
     high: float
     p: float
+    exact_low: float = -1.0
+    exact_high: float = 1.0
+    drawn_low: float = -1.0
+    drawn_high: float = 1.0
 
     @property
     def value(self) -> float:
