@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import comb, exp, fsum, inf, lgamma, log, log1p, sqrt
+from math import comb, inf, sqrt
 from statistics import NormalDist
 
 
@@ -68,40 +68,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(p_values) - place) * p_values[i]))
         corrected[i] = least
     return corrected
-
-
-def exact_interval(gained: int, lost: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of the change that goes with McNemar's exact test: Clopper and Pearson's for the share of gained among the changed answers.
-
-    It takes the number of changed answers as given, covers at least `confidence`, and reaches from losing all of them to gaining all when they are few.
-    (0, 0) when no answer changed: then it has nothing to say and `paired_interval` has.
-    Clopper and Pearson, 1934, https://doi.org/10.1093/biomet/26.4.404
-    """
-    changed = gained + lost
-    if not changed or total <= 0:
-        return 0.0, 0.0
-    tail = (1 - confidence) / 2
-    low = 0.0 if gained == 0 else _halved(lambda share: _upper_tail(gained, changed, share) < tail)
-    high = 1.0 if lost == 0 else _halved(lambda share: 1 - _upper_tail(gained + 1, changed, share) > tail)
-    return (2 * low - 1) * changed / total, (2 * high - 1) * changed / total
-
-
-def _upper_tail(least: int, total: int, share: float) -> float:
-    """Probability of `least` or more of `total`, each with probability `share`."""
-    if not 0 < share < 1:
-        return float(share >= 1)
-    logs = log(share), log1p(-share)
-    terms = [lgamma(total + 1) - lgamma(k + 1) - lgamma(total - k + 1) + k * logs[0] + (total - k) * logs[1] for k in range(least, total + 1)]
-    return min(1.0, fsum(exp(term) for term in terms))
-
-
-def _halved(below: Callable[[float], bool]) -> float:
-    """The share in 0..1 up to which `below` holds."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) else (low, middle)
-    return low
 
 
 def _tango(gained: float, lost: float, total: float, delta: float) -> float:

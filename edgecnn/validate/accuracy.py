@@ -28,18 +28,20 @@ def change(scores: np.ndarray, original: np.ndarray, labels: np.ndarray) -> Chan
 
 def change_of(right: np.ndarray, was_right: np.ndarray) -> Change:
     """Change of top-1, from whether each picture [N] is right with the file and was with the original."""
-    gained, lost, total = int((right & ~was_right).sum()), int((~right & was_right).sum()), len(right)
-    exact = statistics.exact_interval(gained, lost, total)
+    return change_of_counts(int((right & ~was_right).sum()), int((~right & was_right).sum()), len(right))
+
+
+def change_of_counts(gained: int, lost: int, total: int) -> Change:
+    """Change of top-1, from the pictures that only the file and that only the original gets right."""
     low, high = statistics.paired_interval(gained, lost, total)
-    return Change(gained, lost, total, low, high, statistics.mcnemar(gained, lost), *exact, *_drawn(gained, lost, total))
+    return Change(gained, lost, total, low, high, statistics.mcnemar(gained, lost), *bootstrap_interval(gained, lost, total))
 
 
-def _drawn(gained: int, lost: int, total: int) -> tuple[float, float]:
-    """Bootstrap interval: pictures drawn with replacement are a multinomial draw of gained, lost and unchanged ones."""
+def bootstrap_interval(gained: int, lost: int, total: int) -> tuple[float, float]:
+    """95 % interval of the change: pictures drawn with replacement are a multinomial draw of gained, lost and unchanged ones."""
     if not total:
         return -1.0, 1.0
-    shares = np.array([gained, lost, total - gained - lost]) / total
-    draws = np.random.default_rng(0).multinomial(total, shares, RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(total, np.array([gained, lost, total - gained - lost]) / total, RESAMPLES)
     low, high = np.percentile((draws[:, 0] - draws[:, 1]) / total, (2.5, 97.5))
     return float(low), float(high)
 

@@ -30,7 +30,6 @@ class Change:
         total: pictures.
         low, high: 95 % interval of the change (Tango), as shares; the one that verdicts go by.
         p: exact McNemar p-value of "no change".
-        exact_low, exact_high: the exact interval, given the number of changed answers (Clopper and Pearson).
         drawn_low, drawn_high: bootstrap interval over the pictures.
     """
 
@@ -40,8 +39,6 @@ class Change:
     low: float
     high: float
     p: float
-    exact_low: float = -1.0
-    exact_high: float = 1.0
     drawn_low: float = -1.0
     drawn_high: float = 1.0
 

@@ -42,7 +42,12 @@ def find(name: str) -> Outcome | None:
         with np.load(path) as arrays:
             found = Outcome.from_arrays(dict(arrays))
         path.touch()
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        # Cut off or damaged: gone, so that the next answers take its place.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         return None
     return found
 
