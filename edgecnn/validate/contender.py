@@ -75,6 +75,12 @@ class Contender:
             self.runners[threads] = self.stack.enter_context(closing(runner))
         return self.runners[threads]
 
+    @property
+    def main_runner(self) -> Runner:
+        """The runner that answers: of one thread for an export, of all for a Keras model."""
+        self.start()
+        return self.runners[max(self.runners) if self.is_keras else 1]
+
     @cached_property
     def answers(self) -> int:
         """Outputs that are answers: those after the background ones; waits until the model is loaded.
@@ -84,9 +90,8 @@ class Contender:
         """
         if self.outcome is not None:
             return self.outcome.answers
-        self.start()
         path, offset = self.subject.path, self.subject.label_offset
-        outputs = next(iter(self.runners.values())).classes
+        outputs = self.main_runner.classes
         if outputs - offset < 2:
             raise BadData(f"{path} gives {outputs} scores; a label offset of {offset} leaves fewer than 2")
         for_outputs(self.subject.labels, outputs, offset, path)
@@ -97,7 +102,7 @@ class Contender:
         if self.outcome is not None:
             return
         answers, count = self.answers, len(pictures)
-        runner = self.runners[max(self.runners) if self.is_keras else 1]
+        runner = self.main_runner
         found = outcomes.empty(count, answers, truth is not None)
         take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
         with progress.track(f"evaluating {self.name}", count) as advance:

@@ -70,6 +70,27 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Parity:
+    """Probabilities of a file beside its original's, score by score.
+
+    Attributes:
+        pictures: compared.
+        difference: root mean square of the differences of log-probabilities, over their spread between pictures.
+        largest: largest difference of one probability.
+        kind: scheme of the file, or "quantized" for a foreign one that stores integers.
+        limit: of `difference` for float formats; None where rounding is meant to be.
+        batch: largest difference between pictures one at a time and many at once; None where the file takes one at a time only.
+    """
+
+    pictures: int
+    difference: float
+    largest: float
+    kind: str
+    limit: float | None
+    batch: float | None
+
+
+@dataclass(frozen=True)
 class Bin:
     """Pictures whose best score lies in [low, high): how many, their mean best score, and the share of them that is right."""
 

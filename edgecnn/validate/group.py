@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
-from edgecnn.validate import latency, recall, row, samples
+from edgecnn.validate import latency, parity, recall, row, samples
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.report import Group, Latency
 from edgecnn.validate.samples import Sample
@@ -27,6 +28,7 @@ def measure(
     *,
     accuracy_needed: bool,
     fresh: bool = False,
+    parity_asked: bool = False,
 ) -> Group:
     """Measure everything of a group; `stack` closes the runners. With `fresh` the original's answers of earlier runs are not used."""
     original = Contender(pairs[0].original, threads, stack) if pairs[0].original else None
@@ -48,10 +50,13 @@ def measure(
         recall.keep(key, original.outcome)
     times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
+    rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
+    if parity_asked and original:
+        rows = [replace(made, parity=parity.measure(c, original, sample)) for made, c in zip(rows, exports, strict=True)]
     return Group(
         sample.about,
         row.make(original, None, sample, truth, _latencies(original, times, threads, {})) if original else None,
-        tuple(row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports),
+        tuple(rows),
         (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
     )
 
