@@ -33,6 +33,7 @@ def validate(
     split: str = "test",
     fresh: bool = False,
     parity: bool = False,
+    ray: str | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -51,6 +52,7 @@ def validate(
         count: pictures to use at most, drawn with a fixed seed; all of the split when left out.
         split: of the data set.
         parity: also compare score by score, and one picture at a time with many; a float file that computes something else fails.
+        ray: run the pictures on the Ray cluster at this address, or on one of this machine's cores where it is "local"; timing stays here.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
 
     Raises:
@@ -61,7 +63,7 @@ def validate(
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     asked = session.Asked(
         against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
-        limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity,
+        limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray,
     )  # fmt: skip
     return session.run(paths, asked, progress)
 

@@ -29,10 +29,11 @@ def measure(
     accuracy_needed: bool,
     fresh: bool = False,
     parity_asked: bool = False,
+    ray: bool = False,
 ) -> Group:
     """Measure everything of a group; `stack` closes the runners. With `fresh` the original's answers of earlier runs are not used."""
-    original = Contender(pairs[0].original, threads, stack) if pairs[0].original else None
-    exports = [Contender(pair.file, threads, stack) for pair in pairs]
+    original = Contender(pairs[0].original, threads, stack, ray) if pairs[0].original else None
+    exports = [Contender(pair.file, threads, stack, ray) for pair in pairs]
     if original and threads:
         original.start()
     _check_same_classes(exports)

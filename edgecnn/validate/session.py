@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,6 +37,7 @@ class Asked:
     split: str
     fresh: bool
     parity: bool
+    ray: str | None
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -54,10 +55,19 @@ def run(paths: Sequence[str | os.PathLike[str]], asked: Asked, progress: Progres
     if not paths:
         raise BadSetting("no file to validate; name one .tflite, .onnx or .keras file or more")
     pairs = _pairs([Path(p) for p in dict.fromkeys(map(str, paths))], asked)
-    groups = [_measured(source, members, asked, progress) for source, members in _grouped(pairs, asked)]
+    with _cluster(asked.ray):
+        groups = [_measured(source, members, asked, progress) for source, members in _grouped(pairs, asked)]
     checks = [check for group in groups for row in group.rows for check in (*parity.checks(row), *verdict.checks(row, asked.limits))]
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Report(tuple(groups), tuple(checks), this_host(), made)
+
+
+def _cluster(address: str | None) -> AbstractContextManager[None]:
+    if address is None:
+        return nullcontext()
+    from edgecnn.validate import ray_tasks
+
+    return ray_tasks.cluster(address)
 
 
 def _pairs(paths: list[Path], asked: Asked) -> list[Pair]:
@@ -101,4 +111,5 @@ def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress
             accuracy_needed=asked.limits.max_drop is not None,
             fresh=asked.fresh,
             parity_asked=asked.parity,
+            ray=asked.ray is not None,
         )

@@ -23,6 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
     parser.add_argument("--parity", action="store_true", help="also compare score by score, and one picture at a time with many at once")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run the pictures on this Ray cluster (host:port, or local for this machine's cores)")
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     limits = parser.add_argument_group("limits")
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, progress=progress(),
+        fresh=args.fresh, parity=args.parity, ray=args.ray, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
     table.render(report, Console(width=width(), highlight=False))
