@@ -185,7 +185,14 @@ class OperatorTime:
 
 @dataclass(frozen=True)
 class SizePart:
-    """Bytes of a file of one kind: weights, quantization tables, graph, metadata, padding; `layer` is "" for all layers together."""
+    """Bytes of a file of one kind: weights, biases, quantization tables, graph, metadata, padding and the like.
+
+    Attributes:
+        kind: of content; `anatomy.parts` says what they mean.
+        layer: name of the operator that it belongs to; "" for the whole file.
+        bytes: in the file.
+        gzip_bytes: packed by itself.
+    """
 
     kind: str
     layer: str

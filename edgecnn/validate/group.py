@@ -15,7 +15,8 @@ from edgecnn.progress import Progress
 from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
-from edgecnn.validate import accuracy, latency, samples, size
+from edgecnn.validate import accuracy, anatomy, latency, samples, size
+from edgecnn.validate.layers import noise
 from edgecnn.validate.report import Group, Latency, Row
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair, Subject
@@ -74,6 +75,7 @@ def measure(
     stack: ExitStack,
     *,
     accuracy_needed: bool,
+    layers: bool = False,
 ) -> Group:
     """Measure everything of a group; `stack` closes the runners."""
     original = _contender(pairs[0].original, threads, stack) if pairs[0].original else None
@@ -81,6 +83,7 @@ def measure(
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, split, count, progress)
     truth, notes = _truth(sample, exports[0], original, accuracy_needed)
+    lost = noise([pair.file for pair in pairs], pairs[0].original, sample.pictures, progress) if layers else {}
     everyone = [*exports, *([original] if original else [])]
     for contender in everyone:
         if contender is original:
@@ -91,7 +94,7 @@ def measure(
     return Group(
         sample.about,
         _row(original, None, truth, _latencies(original, times, threads, {})) if original else None,
-        tuple(_row(c, original, truth, _latencies(c, times, threads, theirs)) for c in exports),
+        tuple(replace(_row(c, original, truth, _latencies(c, times, threads, theirs)), layers=lost.get(c.subject.path, ())) for c in exports),
         (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
     )
 
@@ -156,7 +159,9 @@ def _latencies(contender: Contender, times: dict[tuple[int, int], np.ndarray], t
 def _row(contender: Contender, original: Contender | None, truth: np.ndarray | None, latencies: tuple[Latency, ...]) -> Row:
     path, card, scores = contender.subject.path, contender.subject.card, contender.scores
     stored, zipped = size.sizes(path)
+    parts, savings = anatomy.parts(path)
     row = Row(str(path), files.sha256(path), card.scheme if card else "", stored, zipped, accuracy.ties(scores), latencies=latencies)
+    row = replace(row, parts=parts, savings=savings)
     if truth is not None:
         best = accuracy.top(scores, truth, 5) if scores.shape[1] > 10 else None
         row = replace(row, top1=accuracy.top(scores, truth, 1), top5=best)

@@ -35,6 +35,7 @@ class Asked:
     threads: tuple[int, ...]
     count: int | None
     split: str
+    layers: bool = False
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -86,4 +87,5 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
 
 def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress) -> Group:
     with ExitStack() as stack:
-        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=asked.limits.max_drop is not None)
+        accuracy_needed = asked.limits.max_drop is not None
+        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=accuracy_needed, layers=asked.layers)

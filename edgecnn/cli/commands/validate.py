@@ -22,6 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="pictures to use at most (default: all of the split)")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
+    parser.add_argument(
+        "--layers", action="store_true", help="where a quantized file loses what its original knew, operator by operator, and what it is made of"
+    )
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
@@ -41,16 +44,19 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn import files
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
-    from edgecnn.validate import table, validate
+    from edgecnn.validate import layer_table, table, validate
 
     report = validate(
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
-        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, progress=progress(),
+        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, layers=args.layers, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
-    table.render(report, Console(width=width(), highlight=False))
+    console = Console(width=width(), highlight=False)
+    table.render(report, console)
+    if args.layers:
+        layer_table.render(report, console)
     if args.json:
         print(f"\nwrote {files.write_text(args.json, json.dumps(report.to_dict(), indent=1) + chr(10))}")
     print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE")

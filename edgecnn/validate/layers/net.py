@@ -12,10 +12,10 @@ import numpy as np
 Key = Hashable
 
 # Operators that keep all values, whatever else they do; they need no partner in the other network.
-KEEPING = frozenset(
-    ("QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "DENSIFY")
-    + ("QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout")
-)
+KEEPING = frozenset((
+    "QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "DENSIFY",
+    "QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout",
+))  # fmt: skip
 
 # Operators that move or pick values: with the scale of what they read they have nothing of their own that could be wrong.
 MOVING = frozenset(
