@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
 from edgecnn.validate import accuracy, anatomy, latency, samples, size
-from edgecnn.validate.layers import noise
+from edgecnn.validate.figures import LayerNoise
+from edgecnn.validate.layers import noise, remarks
 from edgecnn.validate.report import Group, Latency, Row
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair, Subject
@@ -83,7 +85,7 @@ def measure(
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, split, count, progress)
     truth, notes = _truth(sample, exports[0], original, accuracy_needed)
-    lost = noise([pair.file for pair in pairs], pairs[0].original, sample.pictures, progress) if layers else {}
+    lost, said = _layers(pairs, sample.pictures, progress) if layers else ({}, [])
     everyone = [*exports, *([original] if original else [])]
     for contender in everyone:
         if contender is original:
@@ -95,7 +97,7 @@ def measure(
         sample.about,
         _row(original, None, truth, _latencies(original, times, threads, {})) if original else None,
         tuple(replace(_row(c, original, truth, _latencies(c, times, threads, theirs)), layers=lost.get(c.subject.path, ())) for c in exports),
-        (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
+        (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *said, *_other_pictures(sample, pairs)),
     )
 
 
@@ -112,6 +114,11 @@ def _contender(subject: Subject, threads: tuple[int, ...], stack: ExitStack) -> 
     for runner in runners.values():
         stack.enter_context(closing(runner))
     return Contender(subject, runners)
+
+
+def _layers(pairs: Sequence[Pair], pictures: np.ndarray, progress: Progress) -> tuple[dict[Path, tuple[LayerNoise, ...]], list[str]]:
+    subjects = [pair.file for pair in pairs]
+    return noise(subjects, pairs[0].original, pictures, progress), remarks(subjects)
 
 
 def _truth(sample: Sample, export: Contender, original: Contender | None, needed: bool) -> tuple[np.ndarray | None, list[str]]:

@@ -13,8 +13,8 @@ ROOMS = {".tflite": "edgecnn.validate.anatomy.tflite", ".onnx": "edgecnn.validat
 def parts(path: Path) -> tuple[tuple[SizePart, ...], tuple[str, ...]]:
     """The parts of a .tflite or .onnx file, and in words what would make it smaller; nothing for other files.
 
-    Parts without a layer add up to the file's bytes. "weights" are kernels and factors, "quantization tables" scales, zero points and ranges, "graph" operators,
-    shapes and names, "metadata" the card, labels and what else other programs read, "padding" zeros that put vectors on round addresses.
+    Parts without a layer add up to the file's bytes. "weights" are kernels and factors, "quantization tables" scales, zero points and ranges, "graph"
+    operators, shapes and names, "metadata" the card, labels and what else other programs read, "padding" zeros that put vectors on round addresses.
 
     Raises:
         BadFile: missing or damaged.

@@ -53,7 +53,7 @@ def savings(content: bytes, pieces_found: list[Piece]) -> list[str]:
     values = [np.asarray(model.buffers[t.buffer].data).view(_TYPES[t.type]) for t, _ in kernels if t.type in _TYPES and t.sparsity is None]
     zeros, total = sum(int((v == 0).sum()) for v in values), sum(v.size for v in values)
     if total and zeros / total >= WORTH_TRYING and (saved := len(content) - len(sparse.sparse(content))) > 0:
-        found.append((saved, f"sparse storage would save {saved:,} bytes: {100 * zeros / total:.0f} % of the weights are zero (edgecnn export --sparse)"))
+        found.append((saved, f"sparse storage would save {saved:,} bytes: {100 * zeros / total:.0f} % of the weights are zero"))
     return [text for _, text in sorted(found, reverse=True)]
 
 

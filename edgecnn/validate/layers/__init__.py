@@ -57,17 +57,31 @@ def noise(files: Sequence[Subject], original: Subject | None, pictures: np.ndarr
     return found
 
 
+def remarks(files: Sequence[Subject]) -> list[str]:
+    """What to know of `noise`'s figures, in one line a file."""
+    even = "its channels were scaled before they were rounded (--equalize): each is compared up to a factor, so that a wrong weight scale does not show"
+    return [f"{file.path.name}: {even}" for file in files if _is_even(file)]
+
+
+def _is_even(file: Subject) -> bool:
+    return bool(file.card and file.card.quantization.get("equalize"))
+
+
 def _of(file: Subject, original: Subject, network: Network, pictures: np.ndarray, progress: Progress) -> tuple[LayerNoise, ...]:
-    from edgecnn.validate.layers import matching, measure, originals
+    from edgecnn.validate.layers import matching, measure, originals, suspects
 
     fed = measure.Fed(originals.opened(file.path, file.path.suffix.lower()), file.preprocessing)
     pairs = matching.Matching(fed.network.net, network.net)
     matching.refuse_strangers(pairs, file.path, original.path)
     step = max(1, len(pictures) // PICTURES)
     axis = FORMATS[file.path.suffix.lower()]
-    tallies = measure.tallies(fed, measure.Fed(network, original.preprocessing), pairs, pictures[::step][:PICTURES], axis, progress)
+    tallies = measure.tallies(fed, measure.Fed(network, original.preprocessing), pairs, pictures[::step][:PICTURES], axis, progress, even=_is_even(file))
     net = fed.network.net
-    rows = [(tally, _row(tally, net.names[key], network.net.names.get(pairs.tensors[net.root(key)], ""), net.kinds[key])) for key, tally in tallies.items()]
+    theirs, least = network.net.names, suspects.SUSPICIOUS_EVEN if _is_even(file) else suspects.SUSPICIOUS
+    rows = [
+        (tally, _row(tally, net.names[key], theirs.get(pairs.tensors[net.root(key)], ""), net.kinds[key], suspects.reason(tally, least)))
+        for key, tally in tallies.items()
+    ]
     # The sort is stable: of equals, the first in the order of computation stays first.
     return tuple(row for _, row in sorted(rows, key=lambda pair: _rank(*pair)))
 
@@ -76,10 +90,9 @@ def _rank(tally: Tally, row: LayerNoise) -> tuple[float, float]:
     return (-row.excess if row.excess is not None else float("inf")), row.sqnr
 
 
-def _row(tally: Tally, name: str, partner: str, kind: str) -> LayerNoise:
-    from edgecnn.validate.layers.suspects import reason
+def _row(tally: Tally, name: str, partner: str, kind: str, suspect: str) -> LayerNoise:
     from edgecnn.validate.layers.tally import decibels
 
     own = None if tally.own is None else round(decibels(tally.signal, tally.own), 2)
     excess = None if tally.excess is None else round(tally.excess, 2)
-    return LayerNoise(name, partner, kind or "input", round(decibels(tally.signal, tally.noise), 2), own, excess, reason(tally))
+    return LayerNoise(name, partner, kind or "input", round(decibels(tally.signal, tally.noise), 2), own, excess, suspect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from edgecnn.card import Preprocessing
 from edgecnn.progress import Progress
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.validate.layers.matching import Matching
-from edgecnn.validate.layers.net import BOUNDED, MOVING, Key, Net, Network, root
+from edgecnn.validate.layers.net import BOUNDED, MOVING, TRANSPOSING, Key, Net, Network, root
 from edgecnn.validate.layers.tally import Tally
 
 
@@ -38,30 +38,79 @@ class Fed:
         return Encoder(self.preprocessing, "float32", channels_first=self.channels_first)(pictures)
 
 
-def tallies(file: Fed, original: Fed, found: Matching, pictures: np.ndarray, channel_axis: int, progress: Progress) -> dict[Key, Tally]:
-    """A tally of each tensor of the file that holds values of its own and has a partner, over uint8 RGB pictures [N, H, W, 3]."""
+@dataclass(frozen=True)
+class Comparison:
+    """A file and its original, paired.
+
+    Attributes:
+        file, original: the two.
+        partners: the file's shown tensor -> the original's.
+        axis: of the channels in a map.
+    """
+
+    file: Fed
+    original: Fed
+    partners: Mapping[Key, Key]
+    axis: int
+
+    def exact(self, pictures: np.ndarray) -> dict[Key, np.ndarray]:
+        """What the original has where the file has its tensors."""
+        net, given = self.file.network.net, self.original.network.net.input
+        found = _in_parts(self.original, self.original.encode(pictures), tuple(dict.fromkeys(key for key in self.partners.values() if key != given)))
+        # An input may be scaled otherwise in the two: each has its own.
+        image, first = self.file.encode(pictures), net.root(net.input)
+        return {key: image if net.root(key) == first else found[theirs] for key, theirs in self.partners.items()}
+
+    def seen(self, pictures: np.ndarray) -> dict[Key, np.ndarray]:
+        """What the file has in a whole run."""
+        return self.file.network.run(self.file.encode(pictures), tuple(self.partners))
+
+    def batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """Pictures of one run each; what is left over is left out."""
+        size = self.file.batch
+        return (pictures[start : start + size] for start in range(0, len(pictures) - size + 1, size))
+
+
+def tallies(file: Fed, original: Fed, found: Matching, pictures: np.ndarray, axis: int, progress: Progress, *, even: bool = False) -> dict[Key, Tally]:
+    """A tally of each tensor of the file that holds values of its own and has a partner, over uint8 RGB pictures [N, H, W, 3].
+
+    `even` says that the file's channels were scaled before they were rounded: each is then compared up to a factor, which a whole run tells.
+    """
     net = file.network.net
     partners = {tensor: found.tensors[net.root(tensor)] for tensor in net.shown if net.root(tensor) in found.tensors}
-    rows = {tensor: _tally(net, tensor, channel_axis) for tensor in partners if net.rounds(tensor) and (net.kinds[tensor] or tensor in net.stored)}
+    if even:
+        # Behind a transposition the channels lie elsewhere.
+        moved = {unit.output for unit in net.units if unit.kind in TRANSPOSING}
+        partners = {tensor: theirs for tensor, theirs in partners.items() if net.root(tensor) not in moved}
+    pair = Comparison(file, original, partners, axis)
+    rows = {tensor: _tally(net, tensor, axis) for tensor in partners if net.rounds(tensor) and (net.kinds[tensor] or tensor in net.stored)}
+    factors = _factors(pair, pictures) if even else {}
     with progress.track("comparing layers", len(pictures)) as advance:
-        for start in range(0, len(pictures) - file.batch + 1, file.batch):
-            _add(file, original, pictures[start : start + file.batch], partners, rows)
-            advance(file.batch, "")
+        for part in pair.batches(pictures):
+            _add(pair, part, rows, factors)
+            advance(len(part), "")
     return rows
 
 
-def _add(file: Fed, original: Fed, pictures: np.ndarray, partners: Mapping[Key, Key], rows: Mapping[Key, Tally]) -> None:
-    net, given = file.network.net, original.network.net.input
-    image = original.encode(pictures)
-    exact = _in_parts(original, image, tuple(dict.fromkeys(key for key in partners.values() if key != given)))
-    seen = file.network.run(file.encode(pictures), tuple(partners))
-    # An input may be scaled otherwise in the two: each has its own.
-    wanted = {
-        key: (file.encode(pictures) if net.root(key) == net.root(net.input) else exact[theirs]).reshape(seen[key].shape) for key, theirs in partners.items()
-    }
-    alone = file.network.alone(wanted, tuple(key for key in rows if not passes_on(net, key)))
+def _add(pair: Comparison, pictures: np.ndarray, rows: Mapping[Key, Tally], factors: Mapping[Key, np.ndarray]) -> None:
+    net, exact, seen = pair.file.network.net, pair.exact(pictures), pair.seen(pictures)
+    wanted = {key: value.reshape(seen[key].shape) * factors.get(key, np.float32(1)) for key, value in exact.items()}
+    alone = pair.file.network.alone(wanted, tuple(key for key in rows if not passes_on(net, key)))
     for key, tally in rows.items():
         tally.add(wanted[key], seen[key], alone.get(key))
+
+
+def _factors(pair: Comparison, pictures: np.ndarray) -> dict[Key, np.ndarray]:
+    """Of each tensor's channels, the factor by which the file's values are larger, in a shape that fits the tensor."""
+    sums: dict[Key, list[np.ndarray]] = {}
+    for part in pair.batches(pictures):
+        exact, seen = pair.exact(part), pair.seen(part)
+        for key, value in seen.items():
+            other = exact[key].reshape(value.shape)
+            axes = tuple(a for a in range(value.ndim) if a != pair.axis % value.ndim)
+            both = [np.sum(one, axes, np.float64, keepdims=True) for one in (value * other, other * other)]
+            sums[key] = [a + b for a, b in zip(sums[key], both, strict=True)] if key in sums else both
+    return {key: np.where(square > 0, product / np.where(square > 0, square, 1), 1).astype(np.float32) for key, (product, square) in sums.items()}
 
 
 def _in_parts(original: Fed, image: np.ndarray, tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:

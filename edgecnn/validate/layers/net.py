@@ -22,6 +22,8 @@ MOVING = frozenset(
     ("MAX_POOL_2D", "CONCATENATION", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "GATHER", "MaxPool", "Concat", "Transpose", "Slice", "Split")
 )
 
+TRANSPOSING = frozenset(("TRANSPOSE", "Transpose"))
+
 # Their results lie between fixed ends, whatever the pictures: runtimes prescribe a step of 1/256, or of 1/128 from -1 to 1.
 BOUNDED = {"SOFTMAX": 1 / 256, "LOGISTIC": 1 / 256, "TANH": 1 / 128, "Softmax": 1 / 256, "Sigmoid": 1 / 256, "HardSigmoid": 1 / 256, "Tanh": 1 / 128}
 

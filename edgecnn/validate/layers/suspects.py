@@ -9,6 +9,9 @@ from edgecnn.validate.layers.tally import CUT, Tally
 # Decibels above what 8 bits cost from which an operator is suspected; sound files stay below.
 SUSPICIOUS = 9.0
 
+# The same for files whose channels were scaled: the factor between the two is itself measured, and weights are rounded at other places.
+SUSPICIOUS_EVEN = 15.0
+
 # A range that is so many times as wide as what is used has lost more than a bit and a half, whatever that does; one a little wider is what other pictures
 # needed, and is named only where it harms.
 TOO_WIDE, WIDE = 3.0, 1.5
@@ -17,10 +20,10 @@ TOO_WIDE, WIDE = 3.0, 1.5
 MOST = 0.5
 
 
-def reason(tally: Tally) -> str:
-    """Why a tensor's operator is suspected; "" when it is not."""
+def reason(tally: Tally, least: float = SUSPICIOUS) -> str:
+    """Why a tensor's operator is suspected, from `least` decibels above what 8 bits cost; "" when it is not."""
     rounding = tally.own is not None and tally.rounding >= MOST * tally.own
-    harmful = tally.excess is not None and tally.excess >= SUSPICIOUS
+    harmful = tally.excess is not None and tally.excess >= least
     if rounding and tally.reach >= (WIDE if harmful else TOO_WIDE):
         return f"range {tally.reach:.1f} times as wide as what is used"
     if not harmful:
