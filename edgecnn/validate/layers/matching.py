@@ -32,7 +32,8 @@ class Matching:
 
     def __init__(self, file: Net, original: Net) -> None:
         self.file, self.original = file, original
-        self.tensors: dict[Key, Key] = {file.root(file.input): original.root(original.input)}
+        # Where one takes bytes and the other what is made of them, the inputs are no partners, and what makes the one into the other has none.
+        self.tensors: dict[Key, Key] = {file.root(file.input): original.root(original.input)} if file.byte == original.byte else {}
         self.units: list[tuple[Unit, Unit]] = []
         self._taken: set[Key] = set(self.tensors.values())
         self._left = list(file.units)
@@ -63,7 +64,7 @@ class Matching:
             readers[_ordered(unit, unit.inputs)].append(unit)
         found = False
         for unit in list(self._left):
-            if all(tensor in self.tensors for tensor in unit.inputs):
+            if unit.inputs and all(tensor in self.tensors for tensor in unit.inputs):
                 sources = _ordered(unit, [self.tensors[tensor] for tensor in unit.inputs])
                 partner = self._best(unit, [other for other in readers[sources] if other in self._free])
                 if partner is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,24 @@ class Fed:
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Real values of its input, float32."""
-        return Encoder(self.preprocessing, "float32", channels_first=self.channels_first)(pictures)
+        byte, used = self.network.net.byte, self.preprocessing
+        if byte is not None:
+            used = Preprocessing(used.height, used.width, used.order, mean=(float(-byte),), std=(1.0,))
+        return Encoder(used, "float32", channels_first=self.channels_first)(pictures)
+
+    def run(self, image: np.ndarray, tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:
+        """`Network.run` for a multiple of its batch."""
+        return _joined([self.network.run(image[i : i + self.batch], tensors) for i in range(0, len(image), self.batch)])
+
+    def alone(self, values: Mapping[Key, np.ndarray], tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:
+        """`Network.alone` for a multiple of its batch."""
+        count = len(values[self.network.net.input])
+        parts = [{key: value[i : i + self.batch] for key, value in values.items()} for i in range(0, count, self.batch)]
+        return _joined([self.network.alone(part, tensors) for part in parts])
+
+
+def _joined(parts: list[dict[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
+    return {key: np.concatenate([part[key] for part in parts]) if len(parts) > 1 else value for key, value in parts[0].items()}
 
 
 @dataclass(frozen=True)
@@ -56,18 +74,18 @@ class Comparison:
     def exact(self, pictures: np.ndarray) -> dict[Key, np.ndarray]:
         """What the original has where the file has its tensors."""
         net, given = self.file.network.net, self.original.network.net.input
-        found = _in_parts(self.original, self.original.encode(pictures), tuple(dict.fromkeys(key for key in self.partners.values() if key != given)))
+        found = self.original.run(self.original.encode(pictures), tuple(dict.fromkeys(key for key in self.partners.values() if key != given)))
         # An input may be scaled otherwise in the two: each has its own.
         image, first = self.file.encode(pictures), net.root(net.input)
         return {key: image if net.root(key) == first else found[theirs] for key, theirs in self.partners.items()}
 
     def seen(self, pictures: np.ndarray) -> dict[Key, np.ndarray]:
         """What the file has in a whole run."""
-        return self.file.network.run(self.file.encode(pictures), tuple(self.partners))
+        return self.file.run(self.file.encode(pictures), tuple(self.partners))
 
     def batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
         """Pictures of one run each; what is left over is left out."""
-        size = self.file.batch
+        size = math.lcm(self.file.batch, self.original.batch)
         return (pictures[start : start + size] for start in range(0, len(pictures) - size + 1, size))
 
 
@@ -95,7 +113,9 @@ def tallies(file: Fed, original: Fed, found: Matching, pictures: np.ndarray, axi
 def _add(pair: Comparison, pictures: np.ndarray, rows: Mapping[Key, Tally], factors: Mapping[Key, np.ndarray]) -> None:
     net, exact, seen = pair.file.network.net, pair.exact(pictures), pair.seen(pictures)
     wanted = {key: value.reshape(seen[key].shape) * factors.get(key, np.float32(1)) for key, value in exact.items()}
-    alone = pair.file.network.alone(wanted, tuple(key for key in rows if not passes_on(net, key)))
+    # Also where the two inputs are no partners, something has to be in it.
+    wanted[net.input] = pair.file.encode(pictures)
+    alone = pair.file.alone(wanted, tuple(key for key in rows if not passes_on(net, key)))
     for key, tally in rows.items():
         tally.add(wanted[key], seen[key], alone.get(key))
 
@@ -111,12 +131,6 @@ def _factors(pair: Comparison, pictures: np.ndarray) -> dict[Key, np.ndarray]:
             both = [np.sum(one, axes, np.float64, keepdims=True) for one in (value * other, other * other)]
             sums[key] = [a + b for a, b in zip(sums[key], both, strict=True)] if key in sums else both
     return {key: np.where(square > 0, product / np.where(square > 0, square, 1), 1).astype(np.float32) for key, (product, square) in sums.items()}
-
-
-def _in_parts(original: Fed, image: np.ndarray, tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:
-    """The original's tensors, for a batch that may be larger than its own."""
-    runs = [original.network.run(image[i : i + original.batch], tensors) for i in range(0, len(image), original.batch)]
-    return {key: np.concatenate([one[key] for one in runs]) if len(runs) > 1 else runs[0][key] for key in tensors}
 
 
 def passes_on(net: Net, tensor: Key) -> bool:

@@ -105,6 +105,7 @@ class Net:
         shown: tensors whose values say something, in the order of computation: not paddings, and not what is between an operator and its rounding.
         names: shown tensor -> how to call it.
         kinds: shown tensor -> type of the operator that gives it; "" for an input.
+        byte: what the input holds for a pixel of 0, where it holds pixels as they are; None where it holds what preprocessing makes of them.
     """
 
     input: Key
@@ -116,6 +117,7 @@ class Net:
     shown: tuple[Key, ...]
     names: Mapping[Key, str]
     kinds: Mapping[Key, str]
+    byte: int | None = None
 
     def root(self, tensor: Key) -> Key:
         """The first tensor with the same values."""

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from edgecnn.errors import BadFile
+from edgecnn.errors import BadData, BadFile
 from edgecnn.validate.layers.net import FUSED, KEEPING, PADDING, WEIGHTED, Key, Net, Stored, Unit, root
+from edgecnn.validate.layers.onnx_values import WHOLE, constants_of, rounding_of, shapes_of, types_of, values_of
 
-_OPTIONS = ("strides", "dilations", "group", "kernel_shape", "axis", "transB")
-_WHOLE = (np.uint8, np.int8, np.uint16, np.int16)
+# Attributes that tell operators apart, and what they are when nothing is said.
+_OPTIONS = {"strides": 1, "dilations": 1, "group": 1, "kernel_shape": 0, "axis": -1}
+# ONNX declares no scale for an integer input: uint8 is the pixel itself, int8 the pixel minus 128, as `runtime.ort` has it.
+_ZEROS = {onnx.TensorProto.UINT8: 0, onnx.TensorProto.INT8: -128}
 
 
 class ONNXNetwork:
@@ -25,9 +28,9 @@ class ONNXNetwork:
 
     def __init__(self, proto: onnx.ModelProto) -> None:
         self._proto = proto
-        self._constants = _constants(proto)
+        self._constants = constants_of(proto)
         self.net = _net(proto, self._constants)
-        self._types = _types(proto)
+        self._types = types_of(proto)
         self._sessions: dict[tuple[object, ...], onnxruntime.InferenceSession] = {}
 
     def run(self, image: np.ndarray, tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:
@@ -84,16 +87,26 @@ class ONNXNetwork:
 
     def _real(self, key: Key, value: np.ndarray) -> np.ndarray:
         stored = self.net.stored.get(key)
-        return stored.real(value) if stored is not None and value.dtype in _WHOLE else value.astype(np.float32)
+        return stored.real(value) if stored is not None and value.dtype in WHOLE else value.astype(np.float32)
 
 
 def read(path: Path) -> ONNXNetwork:
-    """The network in a file; BadFile when it is damaged."""
+    """The network in a file.
+
+    Raises:
+        BadFile: it is damaged. BadData: its operators compute with integers by themselves, so that their roundings cannot be told from them.
+    """
     try:
-        return ONNXNetwork(onnx.load(path))
+        proto = onnx.load(path)
     # protobuf's DecodeError is another class in every version of protobuf.
     except Exception as error:
         raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
+    whole = next(
+        (node.op_type for node in proto.graph.node if node.op_type.startswith(("QLinear", "DynamicQuantize")) or node.op_type.endswith("Integer")), None
+    )
+    if whole:
+        raise BadData(f"{path} has {whole} operators; layers are compared in files with QuantizeLinear and DequantizeLinear (quantize_static's QDQ format)")
+    return ONNXNetwork(proto)
 
 
 def _opened(content: bytes, optimize: bool) -> onnxruntime.InferenceSession:
@@ -111,44 +124,13 @@ def _typed(kind: str, value: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(value, names.get(kind, np.float32))
 
 
-def _constants(proto: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    found = {tensor.name: tensor for tensor in proto.graph.initializer}
-    for node in proto.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            found[node.output[0]] = node.attribute[0].t
-    return found
-
-
-def _types(proto: onnx.ModelProto) -> dict[str, int]:
-    graph = onnx.shape_inference.infer_shapes(proto).graph
-    return {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.value_info, *graph.output)}
-
-
-def _shapes(proto: onnx.ModelProto) -> dict[str, tuple[int | None, ...]]:
-    graph = onnx.shape_inference.infer_shapes(proto).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    return {value.name: tuple(d.dim_value or None for d in value.type.tensor_type.shape.dim)[1:] for value in values}
-
-
 def _integers(proto: onnx.ModelProto) -> dict[Key, str]:
     """Result of a DequantizeLinear -> the integers before it."""
     return {node.output[0]: node.input[0] for node in proto.graph.node if node.op_type == "DequantizeLinear"}
 
 
-def _stored(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Stored | None:
-    """What a QuantizeLinear or DequantizeLinear of an activation rounds to."""
-    if node.input[1] not in constants:
-        return None
-    scale = numpy_helper.to_array(constants[node.input[1]])
-    zero = numpy_helper.to_array(constants[node.input[2]]) if len(node.input) > 2 and node.input[2] in constants else np.zeros(1, np.uint8)
-    if scale.size != 1 or zero.dtype not in _WHOLE:
-        return None
-    limits = np.iinfo(zero.dtype)
-    return Stored(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), limits.min, limits.max)
-
-
 def _net(proto: onnx.ModelProto, constants: Mapping[str, onnx.TensorProto]) -> Net:
-    graph, shapes = proto.graph, _shapes(proto)
+    graph, shapes = proto.graph, shapes_of(proto)
     readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
     for node in graph.node:
         for name in node.input:
@@ -168,6 +150,9 @@ def _net(proto: onnx.ModelProto, constants: Mapping[str, onnx.TensorProto]) -> N
             before[result] = moving[0]
         elif kind in FUSED and moving and roots[0] in units and len(readers[moving[0]]) == 1:
             units[result] = replace(units.pop(roots[0]), output=result)
+        elif kind == "Add" and len(moving) == 1 and roots[0] in units and units[roots[0]].kind == "Gemm" and len(readers[moving[0]]) == 1:
+            # The bias of a product of matrices.
+            units[result] = replace(units.pop(roots[0]), output=result)
         elif moving:
             units[result] = _unit(node, roots, shapes, constants, origin)
             units.update({other: Unit(kind, roots, other, shapes.get(other, ())) for other in node.output[1:] if other})
@@ -179,7 +164,8 @@ def _net(proto: onnx.ModelProto, constants: Mapping[str, onnx.TensorProto]) -> N
     makers = {name: node for node in graph.node for name in node.output}
     called = {name: _called(name, makers) for name in shown}
     types = {name: units[called[name]].kind if called[name] in units else kinds[name] for name in shown}
-    return Net(given, graph.output[0].name, shape, tuple(units.values()), before, stored, tuple(shown), called, types)
+    byte = _ZEROS.get(entry.type.tensor_type.elem_type) if given not in stored else None
+    return Net(given, graph.output[0].name, shape, tuple(units.values()), before, stored, tuple(shown), called, types, byte)
 
 
 def _halfway(name: str, kind: str, readers: Sequence[onnx.NodeProto]) -> bool:
@@ -199,7 +185,7 @@ def _rounding(name: str, kind: str, graph: onnx.GraphProto, readers: Sequence[on
     """How a tensor is rounded: what DequantizeLinear gives, what QuantizeLinear gives as the output, and an integer input that is dequantized."""
     nodes = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear") and name in node.output]
     nodes = nodes or [node for node in readers if kind == "" and node.op_type == "DequantizeLinear"]
-    return _stored(nodes[0], constants) if nodes else None
+    return rounding_of(nodes[0], constants) if nodes else None
 
 
 def _unit(
@@ -217,22 +203,12 @@ def _unit(
     found = [(tensor, maker) for name in node.input if (pair := stored(name)) for tensor, maker in [pair] if maker is not None or tensor.data_type not in whole]
     weighted = node.op_type in WEIGHTED and len(node.input) > 1 and stored(node.input[1]) is not None
     kernel = stored(node.input[1]) if weighted else None
-    sizes = [tuple(kernel[0].dims)] if kernel else sorted(tuple(tensor.dims) for tensor, _ in found)
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    options = tuple((name, str(attributes[name])) for name in _OPTIONS if name in attributes)
-    give = partial(_values, *kernel, constants) if kernel else None
-    return Unit(node.op_type, moving, node.output[0], shapes.get(node.output[0], ()), tuple(sizes), options, give)
-
-
-def _values(tensor: onnx.TensorProto, maker: onnx.NodeProto | None, constants: Mapping[str, onnx.TensorProto]) -> np.ndarray:
-    """A constant as real numbers, float32."""
-    values = numpy_helper.to_array(tensor)
-    if maker is None:
-        return values.astype(np.float32)
-    scale = numpy_helper.to_array(constants[maker.input[1]]).astype(np.float64)
-    zero = numpy_helper.to_array(constants[maker.input[2]]).astype(np.float64) if len(maker.input) > 2 else np.zeros(1)
-    sides = [1] * values.ndim
-    if scale.size > 1:
-        sides[next((a.i for a in maker.attribute if a.name == "axis"), 1)] = scale.size
-    zero = zero.reshape(sides) if zero.size == scale.size else zero.reshape(-1)[0]
-    return ((values.astype(np.float64) - zero) * scale.reshape(sides)).astype(np.float32)
+    turned = bool(kernel and attributes.get("transB"))
+    sizes = [tuple(kernel[0].dims)[:: -1 if turned else 1]] if kernel else sorted(tuple(tensor.dims) for tensor, _ in found)
+    told = {name: set(np.atleast_1d(attributes[name]).tolist()) for name in _OPTIONS if name in attributes and not (name == "kernel_shape" and kernel)}
+    options = tuple((name, str(attributes[name])) for name, values in told.items() if values != {_OPTIONS[name]})
+    give = partial(values_of, *kernel, constants, turned) if kernel else None
+    return Unit(
+        "Gemm" if kernel and node.op_type == "MatMul" else node.op_type, moving, node.output[0], shapes.get(node.output[0], ()), tuple(sizes), options, give
+    )
