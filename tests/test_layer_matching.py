@@ -48,6 +48,7 @@ def shop(tmp_path_factory) -> Path:
     tiny_nets.onnx(net, folder / "nhwc.onnx", nchw=False)
     tiny_nets.onnx(net, folder / "bytes.onnx", dtype="uint8")
     tiny_nets.onnx(net, folder / "fours.onnx", batch=4)
+    tiny_nets.onnx(net, folder / "many.onnx", batch=40)
     for name, form in (("qdq", quantization.QuantFormat.QDQ), ("qoperator", quantization.QuantFormat.QOperator)):
         quantization.quantize_static(folder / "float.onnx", folder / f"{name}.onnx", Calibration(), quant_format=form, per_channel=name == "qdq")
     return folder
@@ -70,7 +71,8 @@ def test_files_of_other_tools(shop, file, original, operators):
 
 
 @pytest.mark.parametrize(
-    ("file", "original"), [("nhwc.onnx", "float.onnx"), ("bytes.onnx", "float.onnx"), ("fours.onnx", "float.onnx"), ("float.onnx", "fours.onnx")]
+    ("file", "original"),
+    [("nhwc.onnx", "float.onnx"), ("bytes.onnx", "float.onnx"), ("fours.onnx", "float.onnx"), ("float.onnx", "fours.onnx"), ("many.onnx", "fours.onnx")],
 )
 def test_inputs_that_differ_in_form_only(shop, file, original):
     found = layers(shop / file, shop / original)

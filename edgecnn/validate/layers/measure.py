@@ -84,8 +84,9 @@ class Comparison:
         return self.file.run(self.file.encode(pictures), tuple(self.partners))
 
     def batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
-        """Pictures of one run each; what is left over is left out."""
+        """Pictures of one run each; what is left over is left out, and too few are taken again."""
         size = math.lcm(self.file.batch, self.original.batch)
+        pictures = pictures if len(pictures) >= size else np.resize(pictures, (size, *pictures.shape[1:]))
         return (pictures[start : start + size] for start in range(0, len(pictures) - size + 1, size))
 
 

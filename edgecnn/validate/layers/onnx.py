@@ -26,8 +26,8 @@ _ZEROS = {onnx.TensorProto.UINT8: 0, onnx.TensorProto.INT8: -128}
 class ONNXNetwork:
     """See `net.Network`."""
 
-    def __init__(self, proto: onnx.ModelProto) -> None:
-        self._proto = proto
+    def __init__(self, proto: onnx.ModelProto, origin: str) -> None:
+        self._proto, self._origin = proto, origin
         self._constants = constants_of(proto)
         self.net = _net(proto, self._constants)
         self._types = types_of(proto)
@@ -76,7 +76,7 @@ class ONNXNetwork:
                 graph.input.extend(fed)
                 own = set()
             graph.output.extend(onnx.ValueInfoProto(name=str(name)) for name in dict.fromkeys(outputs) if name not in own)
-            self._sessions[key] = _opened(proto.SerializeToString(), optimize)
+            self._sessions[key] = _opened(self._origin, proto.SerializeToString(), optimize)
         return self._sessions[key]
 
     def _as_input(self, kind: str, image: np.ndarray) -> np.ndarray:
@@ -106,17 +106,21 @@ def read(path: Path) -> ONNXNetwork:
     )
     if whole:
         raise BadData(f"{path} has {whole} operators; layers are compared in files with QuantizeLinear and DequantizeLinear (quantize_static's QDQ format)")
-    return ONNXNetwork(proto)
+    return ONNXNetwork(proto, str(path))
 
 
-def _opened(content: bytes, optimize: bool) -> onnxruntime.InferenceSession:
+def _opened(origin: str, content: bytes, optimize: bool) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     if not optimize:
         # Optimizations merge roundings that stand one after the other; here every one is to be seen.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # ONNX Runtime's exceptions have no common base but Exception.
+    except Exception as error:
+        raise BadFile(f"{origin}: ONNX Runtime does not run it with its tensors shown: {' '.join(str(error).split())[:200]}") from error
 
 
 def _typed(kind: str, value: np.ndarray) -> np.ndarray:

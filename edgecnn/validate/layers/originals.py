@@ -27,7 +27,7 @@ def opened(path: Path, suffix: str) -> Network:
         return tflite.read(path) if own == suffix else tflite.TFLiteNetwork(_converted(path, "tflite"), str(path))
     from edgecnn.validate.layers import onnx
 
-    return onnx.read(path) if own == suffix else onnx.ONNXNetwork(_converted(path, "onnx"))
+    return onnx.read(path) if own == suffix else onnx.ONNXNetwork(_converted(path, "onnx"), str(path))
 
 
 def _converted(path: Path, suffix: str) -> object:

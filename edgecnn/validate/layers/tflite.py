@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from edgecnn import files
+from edgecnn.errors import BadFile
 from edgecnn.export import flatbuffer
 from edgecnn.runtime import tflite_file
 from edgecnn.validate.layers import tflite_values
@@ -30,7 +31,7 @@ class TFLiteNetwork:
     def __init__(self, content: bytes, origin: str) -> None:
         """Read the file; BadFile when it is damaged."""
         tflite_file.read(content, origin)
-        self._content = content
+        self._content, self._origin = content, origin
         self.net = _net(flatbuffer.read(content))
         self._runs: dict[tuple[object, ...], Callable[[Mapping[Key, np.ndarray]], dict[Key, np.ndarray]]] = {}
 
@@ -41,7 +42,7 @@ class TFLiteNetwork:
             graph = model.subgraphs[0]
             graph.outputs, model.signatureDefs = [*dict.fromkeys((*map(int, graph.outputs), *tensors))], []
             stored = {int(i): tflite_values.stored(graph.tensors[int(i)]) for i in (*graph.inputs, *tensors)}
-            self._runs[tensors] = _opened(flatbuffer.pack(model), [int(graph.inputs[0])], dict(zip(tensors, tensors, strict=True)), stored)
+            self._runs[tensors] = _opened(self._origin, flatbuffer.pack(model), [int(graph.inputs[0])], dict(zip(tensors, tensors, strict=True)), stored)
         return self._runs[tensors]({self.net.input: image})
 
     def alone(self, values: Mapping[Key, np.ndarray], tensors: tuple[Key, ...]) -> dict[Key, np.ndarray]:
@@ -49,7 +50,7 @@ class TFLiteNetwork:
         key = ("alone", tensors)
         if key not in self._runs:
             content, fed, given = in_floats(self._content, tuple(values), tensors)
-            self._runs[key] = _opened(content, fed, given, {})
+            self._runs[key] = _opened(self._origin, content, fed, given, {})
         return self._runs[key](values)
 
 
@@ -59,11 +60,14 @@ def read(path: Path) -> TFLiteNetwork:
 
 
 def _opened(
-    content: bytes, fed: list[int] | Mapping[Key, int], given: Mapping[Key, int], stored: Mapping[int, Stored | None]
+    origin: str, content: bytes, fed: list[int] | Mapping[Key, int], given: Mapping[Key, int], stored: Mapping[int, Stored | None]
 ) -> Callable[[Mapping[Key, np.ndarray]], dict[Key, np.ndarray]]:
     """Real values of the inputs -> real values of tensors; `fed` and `given` say where a tensor stands in this file."""
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
+    try:
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BadFile(f"{origin}: LiteRT does not run it with its tensors shown: {' '.join(str(error).split())[:200]}") from error
     inputs = dict(fed) if isinstance(fed, Mapping) else dict(zip(fed, fed, strict=True))
 
     def run(values: Mapping[Key, np.ndarray]) -> dict[Key, np.ndarray]:
