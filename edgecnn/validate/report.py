@@ -56,8 +56,9 @@ class Row:
         suffered: pictures whose right answer lost most, worst first.
         start: loading and first run; None when not asked.
         operators: slowest first; empty when not asked.
-        parts: of the file by kind of content, and of the weights by layer; largest first.
-        layers: noise of each tensor, worst first; empty when not asked.
+        parts: of the file by kind of content, and of each layer by kind; largest first.
+        savings: what would make the file smaller, and by how many bytes, in words; most first.
+        layers: noise of each tensor, operators at fault first; empty when not asked.
         mistakes: of pre-processing, worst first; empty when not asked.
         parity: score by score against the original; None when not asked.
     """
@@ -80,6 +81,7 @@ class Row:
     start: Start | None = None
     operators: tuple[OperatorTime, ...] = ()
     parts: tuple[SizePart, ...] = ()
+    savings: tuple[str, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     parity: Parity | None = None

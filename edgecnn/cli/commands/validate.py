@@ -24,6 +24,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
     parser.add_argument("--parity", action="store_true", help="also compare score by score, and one picture at a time with many at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="run the pictures on this Ray cluster (host:port, or local for this machine's cores)")
+    parser.add_argument(
+        "--layers", action="store_true", help="where a quantized file loses what its original knew, operator by operator, and what it is made of"
+    )
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     limits = parser.add_argument_group("limits")
@@ -44,17 +47,20 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn import files
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
-    from edgecnn.validate import table, validate
+    from edgecnn.validate import layer_table, table, validate
 
     report = validate(
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, ray=args.ray, progress=progress(),
+        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
-    table.render(report, Console(width=width(), highlight=False))
+    console = Console(width=width(), highlight=False)
+    table.render(report, console)
+    if args.layers:
+        layer_table.render(report, console)
     if args.json:
         print(f"\nwrote {files.write_text(args.json, json.dumps(report.to_dict(), indent=1) + chr(10))}")
     print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE")
