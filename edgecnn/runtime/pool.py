@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from edgecnn.runtime.contract import Runner
 
 # Pictures that a worker takes at once, and how few are worth opening one more worker for.
 CHUNK, WORTH_ONE = 16, 4
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,37 @@ def answers(
             executor.shutdown(cancel_futures=True)
     scores = np.concatenate([parts[start] for start in sorted(parts)]) if parts else np.empty((0, first.classes), np.float32)
     return Answers(scores, first.probabilities(scores))
+
+
+def each(first: Runner, items: Iterable[Item], do: Callable[[Runner, Item], Result], *, preprocessing: Preprocessing | None = None) -> Iterator[Result]:
+    """`do(runner, item)` for every item, in their order, on one runner a core; few items are taken ahead, so that they may be large.
+
+    Args:
+        first: a runner that is open already; it opens more of its kind where that is faster.
+        items: taken in this thread, one after the other.
+        do: called in several threads, each with a runner of its own.
+        preprocessing: as `open_model` takes it.
+    """
+    count = usable_cores() if first.parallel else 1
+    with _runners(first, count, preprocessing) as idle, ThreadPoolExecutor(count) as executor:
+
+        def work(item: Item) -> Result:
+            runner = idle.get()
+            try:
+                return do(runner, item)
+            finally:
+                idle.put(runner)
+
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(executor.submit(work, item))
+                if len(waiting) > count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 def usable_cores() -> int:
