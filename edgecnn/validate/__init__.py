@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 from edgecnn.door import open_door
 from edgecnn.progress import SILENT, Progress
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 
 if TYPE_CHECKING:
     from edgecnn.validate.report import Report
@@ -31,6 +31,7 @@ def validate(
     threads: Sequence[int] = (1, 2),
     count: int | None = None,
     split: str = "test",
+    doctor: Doctor | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -48,6 +49,7 @@ def validate(
         threads: numbers of threads to time with; empty times nothing.
         count: pictures to use at most, drawn with a fixed seed; all of the split when left out.
         split: of the data set.
+        doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
 
     Raises:
         BadFile, BadData, BadSetting: in one line each, what came, what was expected and what to do.
@@ -57,7 +59,7 @@ def validate(
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     asked = session.Asked(
         against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
-        limits=limits or Limits(), threads=tuple(threads), count=count, split=split,
+        limits=limits or Limits(), threads=tuple(threads), count=count, split=split, doctor=doctor,
     )  # fmt: skip
     return session.run(paths, asked, progress)
 

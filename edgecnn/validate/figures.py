@@ -222,8 +222,11 @@ class Mistake:
         name: short, such as "BGR for RGB".
         top1: accuracy with the mistake; None where labels are not known.
         agreement: answers that stay the same as with the right pre-processing.
-        explains: whether it explains the accuracy that was seen in the app, within the interval.
-        distance: |accuracy with the mistake - accuracy seen| as a share; None when nothing was seen.
+        explains: whether it explains what was seen in the app: no other explains it better, within the intervals.
+        distance: |accuracy with the mistake - accuracy seen| as a share; None when no accuracy was seen. Agreement stands for accuracy without labels.
+        advice: how to mend it in an app.
+        same: names of the mistakes that feed this file with the very same numbers.
+        matched: of the app's own answers, those that the file gives with this mistake; None when none came.
     """
 
     name: str
@@ -231,3 +234,29 @@ class Mistake:
     agreement: Share
     explains: bool = False
     distance: float | None = None
+    advice: str = ""
+    same: tuple[str, ...] = ()
+    matched: Share | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What explains the accuracy or the answers that were seen in an app.
+
+    Attributes:
+        right: accuracy with the right pre-processing on the same original pictures; None where labels are not known.
+        seen: accuracy seen in the app, 0..1; None when none was given.
+        seen_count: pictures behind it; None when they are the same.
+        matched: of the app's own answers, those that right pre-processing gives; None when none came.
+        cause: "right" where right pre-processing explains what was seen, "mistake" where one mistake does, "none" where neither does; "" when nothing was seen.
+        text: the same in words.
+        notes: what the reader should know of how it was found.
+    """
+
+    right: Share | None
+    seen: float | None = None
+    seen_count: int | None = None
+    matched: Share | None = None
+    cause: str = ""
+    text: str = ""
+    notes: tuple[str, ...] = ()

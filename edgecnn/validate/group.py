@@ -15,7 +15,9 @@ from edgecnn.progress import Progress
 from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
+from edgecnn.settings import Doctor
 from edgecnn.validate import accuracy, latency, samples, size
+from edgecnn.validate.doctor.examine import examine
 from edgecnn.validate.report import Group, Latency, Row
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair, Subject
@@ -74,24 +76,26 @@ def measure(
     stack: ExitStack,
     *,
     accuracy_needed: bool,
+    doctor: Doctor | None = None,
 ) -> Group:
     """Measure everything of a group; `stack` closes the runners."""
     original = _contender(pairs[0].original, threads, stack) if pairs[0].original else None
     exports = [_contender(pair.file, threads, stack) for pair in pairs]
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, split, count, progress)
-    truth, notes = _truth(sample, exports[0], original, accuracy_needed)
+    truth, notes = _truth(sample, exports[0], original is None and doctor is None, accuracy_needed)
     everyone = [*exports, *([original] if original else [])]
     for contender in everyone:
         if contender is original:
             _check_same_classes(everyone)
         contender.answer(sample.pictures, progress)
+    found = {id(c): examine(c.subject, c.runners, sample, source, truth, doctor, progress) for c in exports if doctor}
     times = _times(everyone, threads, progress, stack)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
     return Group(
         sample.about,
         _row(original, None, truth, _latencies(original, times, threads, {})) if original else None,
-        tuple(_row(c, original, truth, _latencies(c, times, threads, theirs)) for c in exports),
+        tuple(replace(_row(c, original, truth, _latencies(c, times, threads, theirs)), **found.get(id(c), {})) for c in exports),
         (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
     )
 
@@ -111,7 +115,7 @@ def _contender(subject: Subject, threads: tuple[int, ...], stack: ExitStack) -> 
     return Contender(subject, runners)
 
 
-def _truth(sample: Sample, export: Contender, original: Contender | None, needed: bool) -> tuple[np.ndarray | None, list[str]]:
+def _truth(sample: Sample, export: Contender, alone: bool, needed: bool) -> tuple[np.ndarray | None, list[str]]:
     """The right output of each picture [N], or None and a note where the network does not know the data's classes."""
     answers, labels = export.answers, export.subject.labels
     outputs = samples.output_of(sample.classes, labels, answers)
@@ -121,7 +125,7 @@ def _truth(sample: Sample, export: Contender, original: Contender | None, needed
         why = f"classes of {sample.about.data} ({sample.classes[0]}, ...) are not among the {answers} of {export.name} ({labels[0]}, ...)"
     else:
         why = f"{sample.about.data} has {len(sample.classes)} classes and {export.name} gives {answers} scores without names"
-    if original is None or needed:
+    if alone or needed:
         hint = "; if the first output is a background class, say --label-offset 1" if answers == len(sample.classes) + 1 else "; give --labels or other --data"
         raise BadData(f"{why}: accuracy cannot be measured{hint}")
     return None, [f"{why}: accuracy cannot be measured, agreement only"]

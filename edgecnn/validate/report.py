@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Diagnosis, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
 
@@ -58,7 +58,8 @@ class Row:
         operators: slowest first; empty when not asked.
         parts: of the file by kind of content, and of the weights by layer; largest first.
         layers: noise of each tensor, worst first; empty when not asked.
-        mistakes: of pre-processing, worst first; empty when not asked.
+        mistakes: of pre-processing, worst first, or likeliest first when something was seen; empty when not asked.
+        diagnosis: what explains the accuracy or the answers that were seen in an app; None when not asked.
     """
 
     file: str
@@ -81,6 +82,7 @@ class Row:
     parts: tuple[SizePart, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,14 @@ class Sample:
         labels: int64 [N], indices into `classes`.
         classes: the data set's class names.
         about: what the report says of them.
+        names: of the picture files, [N].
     """
 
     pictures: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     about: Pictures
+    names: tuple[str, ...] = ()
 
 
 def source(asked: str | os.PathLike[str] | None, card: Card | None, path: Path) -> str:
@@ -58,11 +60,11 @@ def load(name: str, preprocessing: Preprocessing, split: str, count: int | None,
         have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
         raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")
     part = dataset.splits[split]
-    pictures, labels = part.pictures, part.labels
+    pictures, labels, names = part.pictures, part.labels, part.names
     if count is not None and count < len(part):
         chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
-        pictures, labels = pictures[chosen], labels[chosen]
-    return Sample(pictures, labels, dataset.classes, _about(dataset, split, len(labels), preprocessing))
+        pictures, labels, names = pictures[chosen], labels[chosen], tuple(names[i] for i in chosen)
+    return Sample(pictures, labels, dataset.classes, _about(dataset, split, len(labels), preprocessing), names)
 
 
 def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:

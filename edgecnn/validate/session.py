@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgecnn.errors import BadSetting
 from edgecnn.progress import Progress
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 from edgecnn.validate import samples, subjects, verdict
 from edgecnn.validate.group import measure
 from edgecnn.validate.host import this_host
@@ -35,6 +35,7 @@ class Asked:
     threads: tuple[int, ...]
     count: int | None
     split: str
+    doctor: Doctor | None = None
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -86,4 +87,5 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
 
 def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress) -> Group:
     with ExitStack() as stack:
-        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=asked.limits.max_drop is not None)
+        needed = asked.limits.max_drop is not None
+        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=needed, doctor=asked.doctor)
