@@ -225,7 +225,7 @@ class Mistake:
         explains: whether it explains what was seen in the app: no other explains it better, within the intervals.
         distance: |accuracy with the mistake - accuracy seen| as a share; None when no accuracy was seen. Agreement stands for accuracy without labels.
         advice: how to mend it in an app.
-        same: names of the mistakes that feed this file with the very same numbers.
+        same: names of the mistakes that give the very same answers to these pictures; only those that feed the same numbers, where the app's scores came.
         matched: of the app's own answers, those that the file gives with this mistake; None when none came.
     """
 

@@ -54,7 +54,8 @@ def diagnose(found: Sequence[Answers], truth: np.ndarray | None, asked: Doctor, 
         asked: what was seen.
         seen: the answers in the file that `asked` names.
     """
-    right, *wrong = [_guess(answers, found[0], truth, seen) for answers in found]
+    scored = seen is not None and bool(np.isfinite(seen.scores).any())
+    right, *wrong = [_guess(answers, found[0], truth, seen) for answers in (found if scored else [found[0], *_merged(found[1:])])]
     base = Diagnosis(right.top1, asked.seen / 100 if asked.seen is not None else None, asked.seen_count, right.matched, notes=_notes(truth, asked, seen))
     if seen is not None:
         return _by_answers(right, wrong, base)
@@ -69,6 +70,14 @@ def explains(figure: Share, seen: float, count: int | None) -> bool:
         return abs(figure.value - seen) <= max(SLACK, PICTURES / figure.total)
     low, high = statistics.unpaired_interval(round(seen * count), count, figure.count, figure.total)
     return low <= 0 <= high
+
+
+def _merged(found: Sequence[Answers]) -> list[Answers]:
+    """One result for all ways that give the same answers: without scores nothing can tell them apart."""
+    groups: dict[bytes, list[Answers]] = {}
+    for answers in found:
+        groups.setdefault(answers.found.tobytes(), []).append(answers)
+    return [replace(group[0], names=tuple(name for answers in group for name in answers.names)) for group in groups.values()]
 
 
 def _guess(answers: Answers, right: Answers, truth: np.ndarray | None, seen: Seen | None) -> Guess:
@@ -94,8 +103,8 @@ def _by_accuracy(right: Guess, wrong: Sequence[Guess], base: Diagnosis) -> tuple
         return mistakes, replace(base, cause="right", text=f"{seen} is what the right pre-processing gives ({_figure(right)}){others}")
     if near:
         others = f"; {_listed(near[1:])} cannot be told apart by it: give the app's answers with --seen-answers" if near[1:] else ""
-        return mistakes, replace(base, cause="mistake", text=f"{near[0].name} ({_figure(near[0])}) explains {seen}{others}")
-    nearest = f"; the nearest is {wrong[0].name} ({_figure(wrong[0])})" if wrong else ""
+        return mistakes, replace(base, cause="mistake", text=f"{_listed(near[:1])} explains {seen}{others}")
+    nearest = f"; the nearest is {_listed(wrong[:1])}" if wrong else ""
     return mistakes, replace(base, cause="none", text=f"no single mistake explains {seen}, nor does the right pre-processing ({_figure(right)}){nearest}")
 
 
@@ -113,7 +122,7 @@ def _by_answers(right: Guess, wrong: Sequence[Guess], base: Diagnosis) -> tuple[
         return mistakes, replace(base, cause="none", text=text)
     if named is right:
         return mistakes, replace(base, cause="right", text=f"the app's {total} answers are those of the right pre-processing ({_matched(right)}){others}")
-    text = f"{best.name} gives {_matched(best)} of the app's {total} answers, the right pre-processing {_matched(right)}{others}"
+    text = f"{' or '.join(best.answers.names)} gives {_matched(best)} of the app's {total} answers, the right pre-processing {_matched(right)}{others}"
     return mistakes, replace(base, cause="mistake", text=text)
 
 
@@ -149,5 +158,5 @@ def _matched(guess: Guess) -> str:
 
 
 def _listed(guesses: Sequence[Guess], figure: Callable[[Guess], str] = _figure) -> str:
-    words = [f"{guess.name} ({figure(guess)})" for guess in guesses[:MOST]]
+    words = [f"{' or '.join(guess.answers.names)} ({figure(guess)})" for guess in guesses[:MOST]]
     return ", ".join(words) + (f" and {len(guesses) - MOST} more" if len(guesses) > MOST else "")

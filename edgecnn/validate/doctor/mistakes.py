@@ -82,8 +82,8 @@ WAYS: tuple[Way, ...] = (
     Way("bicubic", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BICUBIC)),
     Way("area", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BOX)),
     # --- labels ---
-    Way("labels one too late", "answer i is line i of the labels, counted from 0; leave out a background line that the file does not have", label=1),
-    Way("labels one too early", "answer i is line i of the labels, counted from 0; skip the outputs before the first label", label=-1),
+    Way("labels one too late", "skip the outputs before the first label (background), and count the labels from 0", label=1),
+    Way("labels one too early", "leave out a line before the labels (background) that the file does not have, and count them from 0", label=-1),
     Way("labels sorted", "keep the labels in the order of the outputs, not by the alphabet", label=None),
 )
 

@@ -9,8 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from edgecnn.validate.doctor.mistakes import WAYS
 from edgecnn.validate.figures import Mistake
 from edgecnn.validate.report import Report, Row, Share
+
+ADVICE = {way.name: way.advice for way in WAYS}
+# Pieces of advice under one table.
+MOST = 4
 
 _COLORS = {"right": "green", "mistake": "yellow", "none": "red"}
 
@@ -47,8 +52,9 @@ def _verdict(row: Row, console: Console) -> None:
     console.print()
     if diagnosis.text:
         console.print(f"{diagnosis.text[0].upper()}{diagnosis.text[1:]}.", style=f"bold {_COLORS[diagnosis.cause]}", markup=False)
-    if diagnosis.cause == "mistake":
-        console.print(f"To mend it: {row.mistakes[0].advice}.", markup=False)
+    named = [name for m in row.mistakes if m.explains for name in (m.name, *m.same)] if diagnosis.cause == "mistake" else []
+    for name in named[:MOST]:
+        console.print(f"  {name}: {ADVICE[name]}.", markup=False)
     for note in diagnosis.notes:
         console.print(f"Note: {note}.", style="dim", markup=False)
 
