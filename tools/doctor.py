@@ -3,7 +3,7 @@
     EDGECNN_DATA=FOLDER python tools/doctor.py                 networks of models/sign-digits, 420 test pictures
     EDGECNN_DATA=FOLDER python tools/doctor.py WEIGHTS         independent ImageNet networks in the folder WEIGHTS, 150 photos of TrashNet
 
-The doctor is told an app's accuracy on the pictures, rounded to a tenth of a percent, and, a second time, its answers to every second picture without scores.
+The doctor is told an app's accuracy on the pictures, rounded to a tenth of a percent; then its answers to every second picture; then these with their scores.
 WEIGHTS holds mobilenet_025_224_imagenet.keras and squeezenet1_1_imagenet.keras. They do not know TrashNet's classes: there the accuracy is agreement with
 the right pre-processing.
 """
@@ -35,9 +35,11 @@ from edgecnn.validate.doctor.diagnose import diagnose
 from edgecnn.validate.doctor.levels import Input
 from edgecnn.validate.figures import Diagnosis, Mistake
 
-HEAD = ("file", "planted", "accuracy seen", "named by it", "cannot be told apart by it", "named by 1/2 of the answers", "cannot be told apart")
+HEAD = ("file", "planted", "accuracy seen", "named by it (cannot be told from it)", "by half of the answers", "by these with scores")
 SIGN_DIGITS = {"mobilenet_int8.tflite": planted.BYTES, "squeezenet_int8.tflite": planted.BYTES, "squeezenet_int8.onnx": planted.FLOATS}
 COUNT = 150
+
+Told = tuple[tuple[Mistake, ...], Diagnosis]
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,16 @@ class Finding:
     """What the doctor says of one planted mistake.
 
     Attributes:
-        file, planted: where, and what.
+        planted: name of the mistake.
         seen: accuracy of the app in percent, to a tenth.
-        by_seen, by_answers: the mistakes and the verdict, told the accuracy, and told half of the answers.
+        by_seen, by_answers, by_scores: the mistakes and the verdict, told the accuracy, half of the answers, and these with their scores.
     """
 
-    file: str
     planted: str
     seen: float
-    by_seen: tuple[tuple[Mistake, ...], Diagnosis]
-    by_answers: tuple[tuple[Mistake, ...], Diagnosis]
+    by_seen: Told
+    by_answers: Told
+    by_scores: Told
 
 
 def main() -> int:
@@ -63,7 +65,7 @@ def main() -> int:
     parser.add_argument("weights", nargs="?", type=Path, metavar="WEIGHTS", help="folder of the independent networks")
     folder = parser.parse_args().weights
     files = planted.imagenet(folder) if folder else {planted.sign_digits(name): apps for name, apps in SIGN_DIGITS.items()}
-    rows = [row(found) for file, apps in files.items() for found in consult(file, apps, COUNT if folder else None, progress())]
+    rows = [row(file, found) for file, apps in files.items() for found in consult(file, apps, COUNT if folder else None, progress())]
     print(markdown.table(HEAD, rows))
     return 0
 
@@ -76,14 +78,15 @@ def consult(file: File, apps: Sequence[str], count: int | None = None, progress:
     found = tried(file, names, progress)
     truth = np.array([file.labels.index(name.partition("/")[0]) for name in names]) if file.labels else None
     run, images = planted.opened(file.path), planted.pictures(file, names)
-    right = planted.answers(run, file, images, "right pre-processing")
+    right = [label for label, _ in planted.answers(run, file, images, "right pre-processing")]
     for app in apps:
         progress.step(f"{file.path.name}: {app}")
         shown = planted.answers(run, file, images, app)
         wanted = [name.partition("/")[0] for name in names] if file.labels else right
-        percent = round(100 * sum(a == b for a, b in zip(shown, wanted, strict=True)) / len(names), 1)
-        half = [(name, answer) for name, answer in zip(names, shown, strict=True)][::2]
-        yield Finding(file.path.name, app, percent, diagnose(found, truth, Doctor(seen=percent), None), told(found, truth, half, names, file.labels))
+        percent = round(100 * sum(a == b for (a, _), b in zip(shown, wanted, strict=True)) / len(names), 1)
+        half = [f"{name},{label},{score:.4f}" for name, (label, score) in zip(names, shown, strict=True)][::2]
+        lines = ([line.rpartition(",")[0] for line in half], half)
+        yield Finding(app, percent, *(diagnose(found, truth, Doctor(seen=percent), None), *(told(found, truth, each, names, file.labels) for each in lines)))
 
 
 def tried(file: File, names: Sequence[str], progress: Progress) -> list[trial.Answers]:
@@ -95,30 +98,32 @@ def tried(file: File, names: Sequence[str], progress: Progress) -> list[trial.An
         return trial.run(runner, Input.of(runner, size), contents, len(names), labels=file.labels, offset=file.offset, name=file.path.name, progress=progress)
 
 
-def told(
-    found: list[trial.Answers], truth: np.ndarray | None, shown: Sequence[tuple[str, str]], names: Sequence[str], labels: tuple[str, ...]
-) -> tuple[tuple[Mistake, ...], Diagnosis]:
+def told(found: list[trial.Answers], truth: np.ndarray | None, lines: Sequence[str], names: Sequence[str], labels: tuple[str, ...]) -> Told:
     """The verdict on a file of answers."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "answers.csv")
-        path.write_text("".join(f"{name},{answer}\n" for name, answer in shown))
+        path.write_text("\n".join(lines))
         return diagnose(found, truth, Doctor(answers=path), seen.read(path, names, labels))
 
 
-def named(verdict: tuple[tuple[Mistake, ...], Diagnosis]) -> tuple[str, ...]:
-    """What the doctor names first, with what has the very same effect; empty where nothing explains it."""
+def named(verdict: Told) -> tuple[str, ...]:
+    """What the doctor names first, with what has the very same effect or accuracy; empty where nothing explains it."""
     mistakes, diagnosis = verdict
-    first = next((m for m in mistakes if m.explains), None)
-    return {"right": ("right pre-processing",), "mistake": (first.name, *first.same) if first else ()}.get(diagnosis.cause, ())
+    if diagnosis.cause != "mistake":
+        return ("right pre-processing",) if diagnosis.cause == "right" else ()
+    first = [m for m in mistakes if m.explains and m.distance == mistakes[0].distance] if diagnosis.seen is not None else mistakes[:1]
+    return tuple(name for m in first for name in (m.name, *m.same))
 
 
-def row(found: Finding) -> list[str]:
+def row(file: File, found: Finding) -> list[str]:
     """Of the table."""
-    cells = [f"`{found.file}`", found.planted, f"{found.seen} %"]
-    for verdict in (found.by_seen, found.by_answers):
-        rest = [m.name for m in verdict[0] if m.explains and m.name not in named(verdict)]
-        cells += [" = ".join(named(verdict)) or "nothing", ", ".join(rest)]
-    return cells
+    return [f"`{file.path.name}`", found.planted, f"{found.seen} %", *(_cell(verdict) for verdict in (found.by_seen, found.by_answers, found.by_scores))]
+
+
+def _cell(verdict: Told) -> str:
+    first = named(verdict)
+    rest = [name for m in verdict[0] if m.explains for name in (m.name, *m.same) if name not in first]
+    return (" = ".join(first) or "nothing") + (f" ({', '.join(rest)})" if rest else "")
 
 
 if __name__ == "__main__":

@@ -133,13 +133,15 @@ def test_names(file: File) -> list[str]:
     return json.loads(Path(os.environ["EDGECNN_DATA"], file.splits).read_text())["splits"]["test"]
 
 
-def answers(run: Callable[[np.ndarray], np.ndarray], file: File, images: Sequence[Image.Image], app: str) -> list[str]:
-    """What the app shows for each picture: a label, or its number."""
+def answers(run: Callable[[np.ndarray], np.ndarray], file: File, images: Sequence[Image.Image], app: str) -> list[tuple[str, float]]:
+    """What the app shows for each picture: a label, or its number, and its probability."""
     shown = []
     for image in images:
         stored = APPS[app](image, file).reshape(1, file.side, file.side, 3)
-        place = int(run(stored)[file.offset :].argmax()) + SHIFTS.get(app, 0)
-        shown.append((file.labels[place] if 0 <= place < len(file.labels) else "background") if file.labels else str(place))
+        scores = run(stored)[file.offset :]
+        place = int(scores.argmax()) + SHIFTS.get(app, 0)
+        label = (file.labels[place] if 0 <= place < len(file.labels) else "background") if file.labels else str(place)
+        shown.append((label, float(scores.max())))
     return shown
 
 
@@ -151,11 +153,12 @@ def opened(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         interpreter = Interpreter(str(path))
         interpreter.allocate_tensors()
         given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+        scale, zero = interpreter.get_output_details()[0]["quantization"]
 
         def invoke(stored: np.ndarray) -> np.ndarray:
             interpreter.set_tensor(given, stored)
             interpreter.invoke()
-            return interpreter.get_tensor(result)[0]
+            return (interpreter.get_tensor(result)[0].astype(np.float32) - zero) * (scale or 1.0)
 
         return invoke
     if path.suffix == ".onnx":

@@ -102,8 +102,12 @@ def _by_accuracy(right: Guess, wrong: Sequence[Guess], base: Diagnosis) -> tuple
         others = f"; {_listed(near)} cannot be told from it: give the app's answers with --seen-answers" if near else ""
         return mistakes, replace(base, cause="right", text=f"{seen} is what the right pre-processing gives ({_figure(right)}){others}")
     if near:
-        others = f"; {_listed(near[1:])} cannot be told apart by it: give the app's answers with --seen-answers" if near[1:] else ""
-        return mistakes, replace(base, cause="mistake", text=f"{_listed(near[:1])} explains {seen}{others}")
+        # Mistakes of the same accuracy explain it equally well; no order among them would mean anything.
+        even = [guess for guess in near if distance(guess) == distance(near[0])]
+        rest = near[len(even) :]
+        others = f"; {_listed(rest)} cannot be told apart by it" if rest else ""
+        more = ": give the app's answers with --seen-answers" if near[1:] else ""
+        return mistakes, replace(base, cause="mistake", text=f"{_listed(even, joint=' or ')} explains {seen}{others}{more}")
     nearest = f"; the nearest is {_listed(wrong[:1])}" if wrong else ""
     return mistakes, replace(base, cause="none", text=f"no single mistake explains {seen}, nor does the right pre-processing ({_figure(right)}){nearest}")
 
@@ -121,7 +125,8 @@ def _by_answers(right: Guess, wrong: Sequence[Guess], base: Diagnosis) -> tuple[
         text = f"no single mistake explains the app's {total} answers; the nearest is {best.name} with {_matched(best)} of them"
         return mistakes, replace(base, cause="none", text=text)
     if named is right:
-        return mistakes, replace(base, cause="right", text=f"the app's {total} answers are those of the right pre-processing ({_matched(right)}){others}")
+        advice = "" if best is right else "; more pictures, or the app's scores, would tell"
+        return mistakes, replace(base, cause="right", text=f"the right pre-processing explains the app's {total} answers ({_matched(right)}){others}{advice}")
     text = f"{' or '.join(best.answers.names)} gives {_matched(best)} of the app's {total} answers, the right pre-processing {_matched(right)}{others}"
     return mistakes, replace(base, cause="mistake", text=text)
 
@@ -157,6 +162,6 @@ def _matched(guess: Guess) -> str:
     return f"{100 * guess.matched.value:.1f} %"
 
 
-def _listed(guesses: Sequence[Guess], figure: Callable[[Guess], str] = _figure) -> str:
+def _listed(guesses: Sequence[Guess], figure: Callable[[Guess], str] = _figure, joint: str = ", ") -> str:
     words = [f"{' or '.join(guess.answers.names)} ({figure(guess)})" for guess in guesses[:MOST]]
-    return ", ".join(words) + (f" and {len(guesses) - MOST} more" if len(guesses) > MOST else "")
+    return joint.join(words) + (f" and {len(guesses) - MOST} more" if len(guesses) > MOST else "")

@@ -15,9 +15,7 @@ import numpy as np
 
 from edgecnn import files
 from edgecnn.errors import BadData, BadFile
-
-# The app shows a name that is not among the labels: no way of pre-processing gives this answer.
-UNKNOWN = -2
+from edgecnn.validate.doctor.trial import NONE
 
 EXPECTED = 'expected CSV lines "file,label[,score]", or JSON {"file": "label"} or [{"file": ..., "label": ..., "score": ...}]'
 _HEADS = ("file", "name", "filename", "picture", "image")
@@ -29,7 +27,7 @@ class Seen:
 
     Attributes:
         places: int64 [n], which of the pictures.
-        found: int64 [n], places in the list of labels; UNKNOWN for a name that is not there.
+        found: int64 [n], places in the list of labels; NONE for a name that is not there.
         scores: float64 [n], probabilities of these answers, 0..1; NaN where none came.
         left: lines whose pictures are not among those of the validation.
     """
@@ -57,8 +55,8 @@ def read(path: Path, names: Sequence[str], labels: Sequence[str]) -> Seen:
     if not known:
         raise BadData(f"{path}: none of its {len(rows)} pictures, such as '{rows[0][0]}', is among the {len(names)} used, such as '{names[0]}'")
     number = {label: i for i, label in reversed(list(enumerate(labels)))} or {str(i): i for i in range(1 << 16)}
-    found = np.array([number.get(label, UNKNOWN) for _, label, _ in known], np.int64)
-    if (found == UNKNOWN).all():
+    found = np.array([number.get(label, NONE) for _, label, _ in known], np.int64)
+    if (found == NONE).all():
         such = f"the labels, such as '{labels[0]}'" if labels else "numbers of outputs, because the labels are not known"
         raise BadData(f"{path}: no answer, such as '{known[0][1]}', is one of {such}")
     scores = np.array([score for _, _, score in known], np.float64)

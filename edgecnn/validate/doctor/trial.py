@@ -20,7 +20,7 @@ from edgecnn.validate.doctor.views import Original, View
 
 # Pictures that are decoded at once: originals may be large.
 CHUNK = 8
-# The answer of a network that gives NaN, and of an app that shows a name that is not among the labels.
+# No answer: the network gives NaN, or the app shows a name that is not among the labels.
 NONE = -1
 
 Item = TypeVar("Item")
@@ -102,7 +102,7 @@ def _try(runner: Runner, chunk: Sequence[tuple[int, bytes]], task: _Task) -> _Pa
         if digest not in known:
             known[digest] = _best(runner, stored, task.offset)
         best, score = known[digest]
-        rows.append((_shown(best, way, task.sorted_labels), score))
+        rows.append((_shown(best, way, task, runner.classes - task.offset), score))
         digests.append(digest)
     return _Part(np.array([i for i, _ in chunk]), np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows]), tuple(digests))
 
@@ -142,11 +142,10 @@ def _best(runner: Runner, stored: np.ndarray, offset: int) -> tuple[np.ndarray, 
     return np.where(lost, NONE, best), np.where(lost, 0, chances).astype(np.float32)
 
 
-def _shown(best: np.ndarray, way: Way, sorted_labels: np.ndarray) -> np.ndarray:
-    """The right place of the name that the app shows for the outputs `best`."""
-    if way.label is None:
-        return np.where(best == NONE, NONE, sorted_labels[best])
-    return np.where(best == NONE, NONE, best + way.label) if way.label else best
+def _shown(best: np.ndarray, way: Way, task: _Task, count: int) -> np.ndarray:
+    """The right place, among `count`, of the name that the app shows for the outputs `best`."""
+    place = task.sorted_labels[best] if way.label is None else best + way.label
+    return np.where((best == NONE) | (place < 0) | (place >= count), NONE, place)
 
 
 def _grouped(tried: Sequence[Way], seals: Sequence[str], found: np.ndarray, scores: np.ndarray) -> Iterator[Answers]:
