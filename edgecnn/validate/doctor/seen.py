@@ -43,7 +43,7 @@ def read(path: Path, names: Sequence[str], labels: Sequence[str]) -> Seen:
 
     Args:
         path: .csv or .json.
-        names: of the pictures, as in the data set; a file name alone will do where only one picture has it.
+        names: of the pictures, as in the data set; the end of one will do where only one picture has it.
         labels: of the outputs; empty where they are not known: then the answers are numbers of outputs, from 0 for the first that is no background.
 
     Raises:
@@ -89,13 +89,18 @@ def _of_json(raw: Any) -> list[Sequence[Any]]:
 
 
 def _places(names: Sequence[str]) -> dict[str, int]:
-    """Whole name or, where it is unique, bare file name -> place."""
-    bare = Counter(PurePosixPath(name).name for name in names)
-    place = {PurePosixPath(name).name: i for i, name in enumerate(names) if bare[PurePosixPath(name).name] == 1}
-    return place | {name: i for i, name in enumerate(names)}
+    """Every end of a name that no other name shares -> place: `test/cat/1.png`, `cat/1.png` and perhaps `1.png`."""
+    ends = [(end, i) for i, name in enumerate(names) for end in _ends(name)]
+    often = Counter(end for end, _ in ends)
+    return {end: i for end, i in ends if often[end] == 1} | {name: i for i, name in enumerate(names)}
 
 
 def _key(name: str, place: Mapping[str, int]) -> str:
     """The longest end of a path that names a picture; the path itself where none does."""
+    return next((end for end in _ends(name) if end in place), name)
+
+
+def _ends(name: str) -> list[str]:
+    """A path, and what is left of it without its first folders."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return next((end for start in range(len(parts)) if (end := "/".join(parts[start:])) in place), name)
+    return ["/".join(parts[start:]) for start in range(len(parts))]
