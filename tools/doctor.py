@@ -30,10 +30,11 @@ from edgecnn.cli.progress import progress
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import open_model
 from edgecnn.settings import Doctor
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.doctor import seen, trial
 from edgecnn.validate.doctor.diagnose import diagnose
 from edgecnn.validate.doctor.levels import Input
-from edgecnn.validate.figures import Diagnosis, Mistake
+from edgecnn.validate.figures import Mistake
 
 HEAD = ("file", "planted", "accuracy seen", "named by it (cannot be told from it)", "by half of the answers", "by these with scores")
 SIGN_DIGITS = {"mobilenet_int8.tflite": planted.BYTES, "squeezenet_int8.tflite": planted.BYTES, "squeezenet_int8.onnx": planted.FLOATS}

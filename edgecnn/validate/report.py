@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Diagnosis, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.diagnosis import Diagnosis
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
 

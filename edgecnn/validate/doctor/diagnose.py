@@ -10,9 +10,10 @@ import numpy as np
 from edgecnn import statistics
 from edgecnn.settings import Doctor
 from edgecnn.validate.accuracy import share
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.doctor.seen import Seen
 from edgecnn.validate.doctor.trial import Answers
-from edgecnn.validate.figures import Diagnosis, Mistake, Share
+from edgecnn.validate.figures import Mistake, Share
 
 # On the same pictures the right guess misses the accuracy seen by what another decoder moves and by rounding, not by chance: in points and in pictures.
 SLACK, PICTURES = 0.005, 1.5

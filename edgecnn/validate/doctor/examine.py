@@ -10,10 +10,11 @@ from edgecnn import data
 from edgecnn.progress import Progress
 from edgecnn.runtime.contract import Runner
 from edgecnn.settings import Doctor
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.doctor import seen, trial
 from edgecnn.validate.doctor.diagnose import diagnose
 from edgecnn.validate.doctor.levels import Input
-from edgecnn.validate.figures import Diagnosis, Mistake
+from edgecnn.validate.figures import Mistake
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Subject
 
