@@ -74,11 +74,12 @@ def other_rule(picture: Original) -> np.ndarray:
 
 
 def centre_only(picture: Original) -> np.ndarray:
-    """The middle of the picture, 87.5 % of the square's side."""
-    left, top, right, bottom = _crop(picture)
-    across, down = (right - left) * (1 - CENTRE) / 2, (bottom - top) * (1 - CENTRE) / 2
-    box = (left + across, top + down, right - across, bottom - down)
-    return np.asarray(Image.fromarray(picture.upright).resize(picture.size, Image.Resampling.BILINEAR, box=box))
+    """The middle of the picture, 87.5 % of the square's side: resized to 8/7 of the input, as whole pixels, and cut as whole pixels."""
+    image, (width, height) = Image.fromarray(picture.upright), picture.size
+    scale = max(round(width / CENTRE) / image.width, round(height / CENTRE) / image.height)
+    image = image.resize((int(image.width * scale + 1e-6), int(image.height * scale + 1e-6)), Image.Resampling.BILINEAR)
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return np.asarray(image.crop((left, top, left + width, top + height)))
 
 
 def letterboxed(picture: Original) -> np.ndarray:
