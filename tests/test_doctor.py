@@ -78,6 +78,12 @@ def test_two_mistakes_at_once_are_no_single_one(doctor, data_folder, monkeypatch
     assert "no single mistake explains the app's 70 answers" in found.by_answers[1].text
 
 
+def test_a_missing_file_of_answers_is_told_before_anything_is_measured(tmp_path):
+    done = edgecnn("validate", SIGN_DIGITS / "mobilenet_int8.tflite", "--seen-answers", tmp_path / "app.csv")
+    refused(done, "no such file of answers", "app.csv")
+    assert "evaluating" not in done.err
+
+
 class TestOnPicturesOfOurOwn:
     def test_the_right_way_is_the_runners_own(self, shop):  # noqa: F811
         names = data.load(shop / "colors", PREPROCESSING).splits["test"].names

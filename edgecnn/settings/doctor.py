@@ -23,7 +23,7 @@ class Doctor:
     answers: Path | None = None
 
     def __post_init__(self) -> None:
-        refuse(self.seen is not None and not 0 <= self.seen <= 100, f"--seen {self.seen}: expected an accuracy in percent, from 0 to 100, such as 61.3")
+        refuse(self.seen is not None and not 0 <= self.seen <= 100, f"--seen {self.seen or 0:g}: expected an accuracy in percent, from 0 to 100, such as 61.3")
         refuse(self.seen_count is not None and self.seen_count < 1, f"--seen-count {self.seen_count}: expected a number of pictures, 1 or more")
         refuse(self.seen_count is not None and self.seen is None, "--seen-count says how many pictures are behind --seen; give --seen too")
         refuse(self.seen is not None and self.answers is not None, "--seen and --seen-answers both say what the app gives; give the answers alone")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
+from edgecnn import files
 from edgecnn.cli import options
 from edgecnn.cli.parser import counts, size
 from edgecnn.settings import Doctor, Limits
@@ -45,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from edgecnn import files
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
     from edgecnn.validate import table, validate
@@ -68,6 +67,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _doctor(args: argparse.Namespace) -> Doctor | None:
     """What the doctor is asked; what was seen asks for him by itself."""
-    answers = Path(args.seen_answers) if args.seen_answers else None
+    answers = files.check_file(args.seen_answers, "file of answers (.csv or .json)") if args.seen_answers else None
     asked = Doctor(args.seen, args.seen_count, answers)
     return asked if args.doctor or asked != Doctor() else None
