@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn.errors import BadSetting
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Asked:
     parity: bool
     ray: str | None
     layers: bool
+    doctor: Doctor | None
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):

@@ -255,8 +255,11 @@ class Mistake:
         name: short, such as "BGR for RGB".
         top1: accuracy with the mistake; None where labels are not known.
         agreement: answers that stay the same as with the right pre-processing.
-        explains: whether it explains the accuracy that was seen in the app, within the interval.
-        distance: |accuracy with the mistake - accuracy seen| as a share; None when nothing was seen.
+        explains: whether it explains what was seen in the app: no other explains it better, within the intervals.
+        distance: |accuracy with the mistake - accuracy seen| as a share; None when no accuracy was seen. Agreement stands for accuracy without labels.
+        advice: how to mend it in an app.
+        same: names of the mistakes that give the very same answers to these pictures; only those that feed the same numbers, where the app's scores came.
+        matched: of the app's own answers, those that the file gives with this mistake; None when none came.
     """
 
     name: str
@@ -264,3 +267,6 @@ class Mistake:
     agreement: Share
     explains: bool = False
     distance: float | None = None
+    advice: str = ""
+    same: tuple[str, ...] = ()
+    matched: Share | None = None

@@ -12,6 +12,7 @@ from edgecnn.progress import Progress
 from edgecnn.validate import extras, latency, recall, row, samples
 from edgecnn.validate.asked import Asked
 from edgecnn.validate.contender import Contender
+from edgecnn.validate.extras import Shown
 from edgecnn.validate.report import Group, Latency
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair
@@ -26,7 +27,7 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
         original.start()
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, asked.split, asked.count, progress)
-    truth, notes = _truth(sample, exports[0], original is None, asked.limits.max_drop is not None)
+    truth, notes = _truth(sample, exports[0], original is None and asked.doctor is None, asked.limits.max_drop is not None)
     everyone = [*exports, *([original] if original else [])]
     key = recall.key(original.subject, sample, truth) if original else ""
     if original:
@@ -40,7 +41,7 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
     times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
     rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
-    rows, said = extras.add(rows, exports, original, sample, asked, progress)
+    rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
     return Group(
         sample.about,
         row.make(original, None, sample, truth, _latencies(original, times, threads, {})) if original else None,

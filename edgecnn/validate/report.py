@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Parity, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
@@ -59,7 +60,8 @@ class Row:
         parts: of the file by kind of content, and of each layer by kind; largest first.
         savings: what would make the file smaller, and by how many bytes, in words; most first.
         layers: noise of each tensor, operators at fault first; empty when not asked.
-        mistakes: of pre-processing, worst first; empty when not asked.
+        mistakes: of pre-processing, worst first, or likeliest first when something was seen; empty when not asked.
+        diagnosis: what explains the accuracy or the answers that were seen in an app; None when not asked.
         parity: score by score against the original; None when not asked.
     """
 
@@ -84,6 +86,7 @@ class Row:
     savings: tuple[str, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    diagnosis: Diagnosis | None = None
     parity: Parity | None = None
 
 

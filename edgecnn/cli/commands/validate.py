@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 
+from edgecnn import files
 from edgecnn.cli import options
 from edgecnn.cli.parser import counts, size
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
     limits.add_argument("--max-size", type=size, metavar="BYTES", help="largest file, such as 500k or 2M")
     limits.add_argument("--max-latency-ratio", type=float, metavar="R", help="largest median latency over the original's")
+    doctor = parser.add_argument_group("doctor of pre-processing")
+    doctor.add_argument("--doctor", action="store_true", help="try the common mistakes of apps, and tell what each does to the answers")
+    doctor.add_argument("--seen", type=float, metavar="PERCENT", help="accuracy seen in the app: tells which mistake explains it")
+    doctor.add_argument("--seen-count", type=int, metavar="N", help="pictures behind it, where they are not these very pictures")
+    doctor.add_argument("--seen-answers", metavar="FILE", help="the app's own answers, .csv or .json of file, label and, if known, score: tells far more")
     options.add_preprocessing(parser, image_size=False)
     parser.add_argument("--label-offset", type=int, metavar="N", help="outputs before the first label, such as 1 for a background class")
 
@@ -40,28 +46,37 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the JSON; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
+    doctor = _doctor(args)
     from dataclasses import replace
 
     from rich.console import Console
 
-    from edgecnn import files
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
     from edgecnn.validate import layer_table, table, validate
+    from edgecnn.validate.doctor import table as doctor_table
 
     report = validate(
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, progress=progress(),
+        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
     console = Console(width=width(), highlight=False)
     table.render(report, console)
     if args.layers:
         layer_table.render(report, console)
+    doctor_table.render(report, console)
     if args.json:
         print(f"\nwrote {files.write_text(args.json, json.dumps(report.to_dict(), indent=1) + chr(10))}")
     print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE")
     return report.exit_code
+
+
+def _doctor(args: argparse.Namespace) -> Doctor | None:
+    """What the doctor is asked; what was seen asks for him by itself."""
+    answers = files.check_file(args.seen_answers, "file of answers (.csv or .json)") if args.seen_answers else None
+    asked = Doctor(args.seen, args.seen_count, answers)
+    return asked if args.doctor or asked != Doctor() else None
