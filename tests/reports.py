@@ -30,7 +30,7 @@ def full(files: int = 2, classes: tuple[str, ...] = tuple("0123456789"), *, fold
     rng = np.random.default_rng(3)
     original = _row(f"{folder}/net.keras", "", rng, classes, worse=0.0)
     original = replace(original, agreement=None, change=None, classes=(), suffered=(), layers=(), mistakes=())
-    rows = tuple(_row(f"{folder}/net_int8_{i}.tflite", "int8", rng, classes, worse=0.02 * (i + 1)) for i in range(files))
+    rows = tuple(_row(f"{folder}/net_int8_{i}.tflite", "int8", rng, classes, worse=0.02 * (i % 20 + 1)) for i in range(files))
     pictures = Pictures("digits", "72434fc0a4dfd6a1" * 4, "test", TOTAL, TOTAL, len(classes), 32, 32)
     first = rows[0].file
     checks = (
