@@ -6,9 +6,8 @@ Exit code 1 when a limit is broken, 3 when the pictures cannot decide.
 from __future__ import annotations
 
 import argparse
-import json
 
-from edgecnn.cli import options
+from edgecnn.cli import options, report_files
 from edgecnn.cli.parser import counts, size
 from edgecnn.settings import Limits
 
@@ -22,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="pictures to use at most (default: all of the split)")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
-    parser.add_argument("--json", metavar="FILE", help="write every figure there")
+    report_files.add(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
     limits.add_argument("--max-size", type=size, metavar="BYTES", help="largest file, such as 500k or 2M")
@@ -32,13 +31,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, write the JSON; the report knows the exit code."""
+    """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
+    report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits())
     from dataclasses import replace
 
     from rich.console import Console
 
-    from edgecnn import files
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
     from edgecnn.validate import table, validate
@@ -50,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
-    table.render(report, Console(width=width(), highlight=False))
-    if args.json:
-        print(f"\nwrote {files.write_text(args.json, json.dumps(report.to_dict(), indent=1) + chr(10))}")
-    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE")
+    table.render(report, Console(file=report_files.words_to(args), width=width(), highlight=False))
+    report_files.write(args, report)
+    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
     return report.exit_code

@@ -8,7 +8,7 @@ from edgecnn import statistics
 from edgecnn.validate import words
 from edgecnn.validate.figures import Bin, ClassChange, Confidence, LayerNoise, SizePart
 from edgecnn.validate.html import svg
-from edgecnn.validate.html.markup import Markup
+from edgecnn.validate.markup import Markup
 
 # Rows of a chart; what more there is stands in the JSON.
 MOST = 20

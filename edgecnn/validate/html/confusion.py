@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn.validate.html import svg
-from edgecnn.validate.html.markup import Markup, element
+from edgecnn.validate.markup import Markup, element
 
 Matrix = Sequence[Sequence[int]]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from edgecnn.validate import words
 from edgecnn.validate.figures import Confidence, Suffered
 from edgecnn.validate.html import charts, confusion
-from edgecnn.validate.html.markup import Markup, element
 from edgecnn.validate.html.tables import MOST, table, with_interval
+from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Row
 
 # Pictures of one file.

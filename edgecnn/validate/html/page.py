@@ -8,8 +8,8 @@ from pathlib import Path
 from edgecnn.validate import words
 from edgecnn.validate.html import tradeoff
 from edgecnn.validate.html.details import details
-from edgecnn.validate.html.markup import Markup, element
 from edgecnn.validate.html.tables import file_name, files, provenance, starts
+from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Check, Group, Report, Verdict
 
 LIMIT = 3_000_000  # bytes of the whole page

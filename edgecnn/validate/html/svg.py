@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edgecnn.validate.html.markup import Markup, element
+from edgecnn.validate.markup import Markup, element
 
 # Units of a chart: about a phone's width in pixels, so that text keeps its size there.
 WIDTH = 360

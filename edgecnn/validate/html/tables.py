@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from edgecnn.validate import words
-from edgecnn.validate.html.markup import Markup, element
+from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Group, Pictures, Report, Row
 
 # Rows of a list of one file; what more there is stands in the JSON.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edgecnn.validate import words
 from edgecnn.validate.html import svg
-from edgecnn.validate.html.markup import Markup, element
+from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Group, Latency, Row, Share
 
 HEIGHT, TOP, LEFT, RIGHT = 250, 12, 46, svg.WIDTH - 14
