@@ -60,9 +60,11 @@ def _row(file: str, scheme: str, rng: np.random.Generator, classes: tuple[str, .
     ratio = 1.0 if not scheme else 0.4 + worse
     latencies = tuple(Latency(n, 120, 0.002 * ratio / n**0.5, 0.0026 * ratio / n**0.5, ratio, 0.97 * ratio, 1.04 * ratio) for n in (1, 2))
     return Row(
-        file, "ab" * 32, scheme, size, round(0.8 * size), share(1 if scheme else 0), share(right), share(TOTAL - 1), share(TOTAL - lost - 2),
-        change(2, lost), latencies, _confidence(rng, worse), _classes(rng, classes), _confusion(rng, len(classes)), _suffered(classes),
-        Start(0.0041, 0.0062, 4_300_000, 812_000 if scheme else None), _operators(rng), _parts(size), _layers(rng), _mistakes(),
+        file=file, sha256="ab" * 32, scheme=scheme, bytes=size, gzip_bytes=round(0.8 * size), ties=share(1 if scheme else 0),
+        top1=share(right), top5=share(TOTAL - 1), agreement=share(TOTAL - lost - 2), change=change(2, lost), latencies=latencies,
+        confidence=_confidence(rng, worse), classes=_classes(rng, classes), confusion=_confusion(rng, len(classes)), suffered=_suffered(classes),
+        start=Start(load=0.0041, first_run=0.0062, rss=4_300_000, arena=812_000 if scheme else None),
+        operators=_operators(rng), parts=_parts(size), layers=_layers(rng), mistakes=_mistakes(),
     )  # fmt: skip
 
 
@@ -114,12 +116,13 @@ def _parts(size: int) -> tuple[SizePart, ...]:
 def _layers(rng: np.random.Generator) -> tuple[LayerNoise, ...]:
     noise = np.sort(rng.normal(25, 8, 24))
     suspects = {0: "range 4.2 times what is used", 3: "12 % of the values are cut off"}
+    own = [float(db + rng.uniform(0, 12)) if i % 4 else None for i, db in enumerate(noise)]
     return tuple(
-        LayerNoise(f"block_{i}/out", f"block_{i}", "CONV_2D", float(db), float(db + rng.uniform(0, 12)) if i % 4 else None, suspects.get(i, ""))
+        LayerNoise(name=f"block_{i}/out", original=f"block_{i}", kind="CONV_2D", sqnr=float(db), own=own[i], suspect=suspects.get(i, ""))
         for i, db in enumerate(noise)
     )
 
 
 def _mistakes() -> tuple[Mistake, ...]:
     made = (("0..255 unscaled", 60), ("0..1 instead of -1..1", 310), ("BGR for RGB", 350), ("nearest for bilinear", 388))
-    return tuple(Mistake(name, share(right), share(right + 4), name.startswith("BGR"), abs(right - 352) / TOTAL) for name, right in made)
+    return tuple(Mistake(name, share(right), share(right + 4), explains=name.startswith("BGR"), distance=abs(right - 352) / TOTAL) for name, right in made)

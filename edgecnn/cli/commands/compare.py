@@ -55,9 +55,10 @@ def _compared(args: argparse.Namespace, before: Report, after: Report) -> int:
     from edgecnn import files
     from edgecnn.validate import compare_text
     from edgecnn.validate.compare import compare
+    from edgecnn.validate.markup import clean
 
     found = compare(before, after)
-    print("\n".join(compare_text.lines(found)), file=report_files.words_to(args))
+    print(clean("\n".join(compare_text.lines(found))), file=report_files.words_to(args))
     if args.markdown == report_files.STDOUT:
         print(compare_text.render(found), end="")
     elif args.markdown:

@@ -14,6 +14,7 @@ from edgecnn.validate.markup import Markup
 MOST = 20
 TOP, STEP = 12, 19
 SIGNIFICANT = 0.05
+QUIET = 80.0  # dB beyond which nothing is worth telling apart; bars end there
 
 
 def reliability(before: Confidence | None, after: Confidence) -> Markup:
@@ -82,7 +83,7 @@ def noise(layers: Sequence[LayerNoise]) -> Markup:
     """Signal-to-noise ratio of the tensors, worst first; hollow dots are a layer's own noise."""
     shown = layers[:MOST]
     left, right, bottom = 132.0, svg.WIDTH - 44.0, float(TOP + STEP * len(shown))
-    x = svg.padded([0.0, *(v for it in shown for v in (it.sqnr, it.own) if v is not None)], left, right, 10.0)
+    x = svg.padded([0.0, *(min(v, QUIET) for it in shown for v in (it.sqnr, it.own) if v is not None)], left, right, 10.0)
     drawn = svg.below(x, bottom, TOP, "dB")
     for place, it in enumerate(shown):
         y, value = TOP + STEP * (place + 0.5), it.sqnr if it.sqnr == it.sqnr else 0.0

@@ -99,7 +99,7 @@ def starts(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
     """Loading, first run and memory of the files where they were measured."""
     head = ["file", "loading", "first run", "memory, MB", "of it activations, MB"]
     body = [
-        [file_name(names[row.file], row.file), words.time(it.load), words.time(it.first_run), f"{it.rss / 1e6:.2f}", _megabytes(it.arena)]
+        [file_name(names[row.file], row.file), words.time(it.load), words.time(it.first_run), _megabytes(it.rss), _megabytes(it.arena)]
         for row in rows
         if (it := row.start)
     ]
