@@ -186,6 +186,13 @@ def test_whatever_is_missing_the_page_is_whole(case):
     assert (report.verdict.value.upper() if report.checks else "MEASURED") in text
 
 
+def test_hollow_marks_are_originals():
+    compared = bare(reports.full(), *set(SECTIONS.values()) - {"latencies"})
+    hollow = re.compile(r'class="dot before"')
+    assert len(hollow.findall(html.render(compared))) == 4, "one in each chart of accuracy, one a number of threads"
+    assert not hollow.findall(html.render(with_group(compared, original=None)))
+
+
 def test_files_of_one_name_are_told_apart():
     assert words.shortest(["a/x/n.tflite", "b/x/n.tflite", "b/m.tflite"]) == {
         "a/x/n.tflite": "a/x/n.tflite", "b/x/n.tflite": "b/x/n.tflite", "b/m.tflite": "m.tflite",

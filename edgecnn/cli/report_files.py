@@ -62,8 +62,8 @@ def write(args: argparse.Namespace, report: Report) -> None:
     """Write every file that was asked for, and say so."""
     from edgecnn import files
 
-    for option, place in _asked(args).items():
-        print(f"\nwrote {files.write_text(place, _content(option)(report))}", file=words_to(args))
+    for number, (option, place) in enumerate(_asked(args).items()):
+        print(f"{'' if number else chr(10)}wrote {files.write_text(place, _content(option)(report))}", file=words_to(args))
     if args.markdown == STDOUT:
         print(_content("markdown")(report), end="")
 

@@ -103,8 +103,8 @@ def digits(number: float, count: int = 3) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """`0.45`, and `0.012` where two digits would be none."""
-    return NONE if value is None else f"{value:.2f}" if value >= 0.1 else digits(value, 2)
+    """`0.45`, and `0.012` where two digits would be hardly any."""
+    return fixed(value, 2 if value is None or value >= 0.1 else 3)
 
 
 def chance(p: float) -> str:
