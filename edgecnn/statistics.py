@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import comb, inf, sqrt
 from statistics import NormalDist
@@ -55,6 +55,19 @@ def mcnemar(gained: int, lost: int) -> float:
     tail = sum(comb(both, k) for k in range(least + 1))
     # Whole numbers: two to the power of thousands has no float.
     return min(1.0, float(Fraction(2 * tail, 2**both)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number, in the same order: of all that are called significant at 5 %, none is a false alarm in 95 of 100 studies.
+
+    Holm, 1979, https://www.jstor.org/stable/4615733
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    corrected, least = [0.0] * len(p_values), 0.0
+    for place, i in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - place) * p_values[i]))
+        corrected[i] = least
+    return corrected
 
 
 def _tango(gained: float, lost: float, total: float, delta: float) -> float:

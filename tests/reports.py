@@ -9,7 +9,21 @@ import numpy as np
 from PIL import Image
 
 from edgecnn import statistics
-from edgecnn.validate.figures import Bin, Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.figures import (
+    Bin,
+    Change,
+    ClassChange,
+    Confidence,
+    Latency,
+    LayerNoise,
+    Mistake,
+    OperatorTime,
+    Parity,
+    Share,
+    SizePart,
+    Start,
+    Suffered,
+)  # fmt: skip
 from edgecnn.validate.report import Check, Group, Host, Pictures, Report, Row, Verdict
 
 TOTAL = 400
@@ -65,6 +79,7 @@ def _row(file: str, scheme: str, rng: np.random.Generator, classes: tuple[str, .
         confidence=_confidence(rng, worse), classes=_classes(rng, classes), confusion=_confusion(rng, len(classes)), suffered=_suffered(classes),
         start=Start(load=0.0041, first_run=0.0062, rss=4_300_000, arena=812_000 if scheme else None),
         operators=_operators(rng), parts=_parts(size), layers=_layers(rng), mistakes=_mistakes(),
+        parity=Parity(pictures=64, difference=0.031, largest=0.12, kind="int8", limit=None, batch=None) if scheme else None,
     )  # fmt: skip
 
 

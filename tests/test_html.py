@@ -58,7 +58,7 @@ def bare(report: Report, *fields: str) -> Report:
 SECTIONS = {
     "Until the first answer": "start", "Reliability": "confidence", "Change of each class": "classes", "Noise of the layers": "layers",
     "Confusion after": "confusion", "Worst pictures": "suffered", "pre-processing mistakes": "mistakes", "Operators, slowest": "operators",
-    "What the file is made of": "parts", "against latency": "latencies",
+    "What the file is made of": "parts", "against latency": "latencies", "Score by score": "parity",
 }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def check(args: argparse.Namespace, inputs: Iterable[str], *, has_limits: bool) 
         BadSetting: two files at one place, or --junit without a limit.
     """
     if args.junit and not has_limits:
-        raise BadSetting("--junit reports limits, and none was given; add --max-drop, --max-size or --max-latency-ratio")
+        raise BadSetting("--junit reports limits, and none was given; add --max-drop, --max-size, --max-latency-ratio or --parity")
     read = {Path(file).resolve() for file in inputs if file}
     taken: dict[Path, str] = {}
     for option, place in _asked(args).items():

@@ -19,8 +19,8 @@ from edgecnn.runtime.file_info import FileInfo
 RUNNERS: dict[str, tuple[str, str]] = {
     ".tflite": ("edgecnn.runtime.litert", "LiteRTRunner"),
     ".onnx": ("edgecnn.runtime.ort", "OrtRunner"),
-    ".keras": ("edgecnn.runtime.keras_model", "KerasRunner"),
-    ".h5": ("edgecnn.runtime.keras_model", "KerasRunner"),
+    ".keras": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
+    ".h5": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
 }
 
 # suffix -> room with `describe(path) -> FileInfo`.

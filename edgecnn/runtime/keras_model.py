@@ -13,6 +13,7 @@ from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.card import OUTPUT, Card, Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.runtime import keras2
 from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, settle
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
@@ -31,7 +32,7 @@ class KerasRunner(PictureRunner):
 
     def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
         card = own_card(path)
-        self.model = load(path)
+        self.model = self.load(path)
         given = only(path, [_tensor(t) for t in self.model.inputs], "input")
         result = only(path, [_tensor(t) for t in self.model.outputs], "output")
         layout = input_layout(path, given)
@@ -56,6 +57,27 @@ class KerasRunner(PictureRunner):
     def _run(self, pictures: np.ndarray) -> np.ndarray:
         return self._call(keras.ops.convert_to_tensor(self._encode(pictures))).reshape(len(pictures), self.classes).astype(np.float32)
 
+    @staticmethod
+    def load(path: Path) -> keras.Model:
+        """The model; BadFile as the function of the same name."""
+        return load(path)
+
+
+class AnyKerasRunner(KerasRunner):
+    """A model of Keras 3, or one that only Keras 2 (tf_keras) knows: such a model can be run and validated, not exported or compressed."""
+
+    @staticmethod
+    def load(path: Path) -> keras.Model:
+        """The model; BadFile with Keras 3's reason where Keras 2 cannot read it either."""
+        try:
+            return load(path)
+        except BadFile:
+            model = keras2.load(path)
+            if model is None or not getattr(model, "inputs", None):
+                raise
+            _check_weights(path, model)
+            return model
+
 
 def load(path: Path) -> keras.Model:
     """Load a Keras model for inference.
@@ -65,17 +87,21 @@ def load(path: Path) -> keras.Model:
     """
     path = files.check_file(path, "model (.keras)")
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, custom_objects=keras2.READERS, compile=False)
     # Keras hands on whatever zipfile, h5py, json and the layers raise.
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise BadFile(f"{path} is not a Keras model, or is cut off or damaged ({type(error).__name__}: {text})") from error
     if not getattr(model, "built", False) or not hasattr(model, "inputs") or not model.inputs:
         raise BadFile(f"{path} holds a {type(model).__name__} without a declared input; expected a functional or sequential image classifier")
+    _check_weights(path, model)
+    return _main(model)
+
+
+def _check_weights(path: Path, model: keras.Model) -> None:
     for layer in model.layers:
         if any(not np.isfinite(np.asarray(w, np.float32)).all() for w in layer.get_weights()):
             raise BadFile(f"{path}: layer '{layer.name}' has weights that are NaN or infinite; train it again or take an earlier file")
-    return _main(model)
 
 
 def _main(model: keras.Model) -> keras.Model:
@@ -95,7 +121,7 @@ def own_card(path: Path) -> Card | None:
 
 
 def _tensor(raw: keras.KerasTensor) -> Tensor:
-    return Tensor(raw.name, tuple(raw.shape), str(raw.dtype))
+    return Tensor(raw.name, tuple(raw.shape), raw.dtype if isinstance(raw.dtype, str) else raw.dtype.name)
 
 
 def _compiled(model: keras.Model) -> Callable[[object], np.ndarray]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +21,16 @@ from edgecnn.runtime.contract import Runner
 
 # Pictures that a worker takes at once, and how few are worth opening one more worker for.
 CHUNK, WORTH_ONE = 16, 4
+# Pictures after which the pages of a memory-mapped array are given back: some tens of megabytes.
+FORGET = 1024
+
+
+class Pictures(Protocol):
+    """What slices into uint8 RGB [n, H, W, 3]: an array, or rows that are read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -66,29 +79,82 @@ def answers(
     advance: Callable[[int, str], None] | None = None,
 ) -> Answers:
     """`evaluate` with a runner that is open already; it opens more of its kind where that is faster."""
-    count = _workers(first, len(pictures), workers)
-    chunk = min(CHUNK, -(-len(pictures) // count)) if count > 1 else 64
-    parts: dict[int, np.ndarray] = {}
-    with _runners(first, count, preprocessing) as idle, ThreadPoolExecutor(count) as executor:
+    scores = np.empty((len(pictures), first.classes), np.float32)
 
-        def work(start: int) -> int:
-            runner = idle.get()
-            try:
-                parts[start] = runner.scores(pictures[start : start + chunk])
-            finally:
-                idle.put(runner)
-            return len(parts[start])
+    def take(start: int, rows: np.ndarray) -> None:
+        scores[start : start + len(rows)] = rows
 
-        waiting = [executor.submit(work, start) for start in range(0, len(pictures), chunk)]
-        try:
-            for done in as_completed(waiting):
-                if advance is not None:
-                    advance(done.result(), "")
-                done.result()
-        finally:
-            executor.shutdown(cancel_futures=True)
-    scores = np.concatenate([parts[start] for start in sorted(parts)]) if parts else np.empty((0, first.classes), np.float32)
+    stream(first, pictures, take, preprocessing=preprocessing, workers=workers, advance=advance)
     return Answers(scores, first.probabilities(scores))
+
+
+def stream(
+    first: Runner,
+    pictures: Pictures,
+    take: Callable[[int, np.ndarray], None],
+    *,
+    preprocessing: Preprocessing | None = None,
+    workers: int | None = None,
+    advance: Callable[[int, str], None] | None = None,
+) -> None:
+    """Run over any number of pictures in constant memory and hand their scores on, a chunk at a time.
+
+    Args:
+        first: a runner that is open; more of its kind are opened where that is faster.
+        pictures: uint8 RGB [N, H, W, 3] or what slices like it; the pages of a memory-mapped array are given back as they are done.
+        take: called with the index of a chunk's first picture and the chunk's scores [n, classes], once a chunk, in no order and from several threads.
+        preprocessing, workers, advance: as in `evaluate`.
+    """
+    count = _workers(first, len(pictures), workers)
+    chunk = max(1, min(CHUNK, -(-len(pictures) // count))) if count > 1 else 64
+    starts, turn, stopped = iter(range(0, len(pictures), chunk)), threading.Lock(), threading.Event()
+    done: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def work(runner: Runner) -> None:
+        try:
+            while not stopped.is_set():
+                with turn:
+                    start = next(starts, None)
+                if start is None:
+                    return
+                rows = runner.scores(pictures[start : start + chunk])
+                take(start, rows)
+                done.put(len(rows))
+        except BaseException:
+            stopped.set()
+            raise
+        finally:
+            done.put(0)
+
+    with _runners(first, count, preprocessing) as runners, ThreadPoolExecutor(count) as executor:
+        working = [executor.submit(work, runner) for runner in runners]
+        try:
+            _follow(done, count, pictures, advance)
+        finally:
+            stopped.set()
+        for future in working:
+            future.result()
+
+
+def _follow(done: queue.SimpleQueue[int], workers: int, pictures: Pictures, advance: Callable[[int, str], None] | None) -> None:
+    """Tell of the progress until every worker has said 0, that it is through."""
+    since = 0
+    while workers:
+        units = done.get()
+        workers -= not units
+        since += units
+        if units and advance is not None:
+            advance(units, "")
+        if since >= FORGET:
+            _forget(pictures)
+            since = 0
+
+
+def _forget(pictures: Pictures) -> None:
+    """Give the pages of a memory-mapped array back to the system, which reads them again if need be."""
+    mapped = getattr(pictures, "_mmap", None)
+    if mapped is not None and hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def usable_cores() -> int:
@@ -103,15 +169,12 @@ def _workers(first: Runner, pictures: int, wanted: int | None) -> int:
 
 
 @contextmanager
-def _runners(first: Runner, count: int, preprocessing: Preprocessing | None) -> Iterator[queue.SimpleQueue[Runner]]:
+def _runners(first: Runner, count: int, preprocessing: Preprocessing | None) -> Iterator[list[Runner]]:
     more: list[Runner] = []
-    idle: queue.SimpleQueue[Runner] = queue.SimpleQueue()
     try:
-        idle.put(first)
         for _ in range(count - 1):
             more.append(open_model(Path(first.path), preprocessing=preprocessing, threads=1))
-            idle.put(more[-1])
-        yield idle
+        yield [first, *more]
     finally:
         for runner in more:
             runner.close()

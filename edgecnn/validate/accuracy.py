@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgecnn import statistics
-from edgecnn.validate.report import Change, Share
+from edgecnn.validate.figures import Change, Share
+
+RESAMPLES = 10_000
 
 
 def top(scores: np.ndarray, labels: np.ndarray, k: int) -> Share:
@@ -20,11 +22,28 @@ def agreement(scores: np.ndarray, original: np.ndarray) -> Share:
 
 
 def change(scores: np.ndarray, original: np.ndarray, labels: np.ndarray) -> Change:
-    """Change of top-1 against the original on the same pictures."""
-    right, was_right = scores.argmax(1) == labels, original.argmax(1) == labels
-    gained, lost, total = int((right & ~was_right).sum()), int((~right & was_right).sum()), len(labels)
+    """Change of top-1 against the original on the same pictures, from scores [N, classes] of both and labels [N]."""
+    return change_of(scores.argmax(1) == labels, original.argmax(1) == labels)
+
+
+def change_of(right: np.ndarray, was_right: np.ndarray) -> Change:
+    """Change of top-1, from whether each picture [N] is right with the file and was with the original."""
+    return change_of_counts(int((right & ~was_right).sum()), int((~right & was_right).sum()), len(right))
+
+
+def change_of_counts(gained: int, lost: int, total: int) -> Change:
+    """Change of top-1, from the pictures that only the file and that only the original gets right."""
     low, high = statistics.paired_interval(gained, lost, total)
-    return Change(gained, lost, total, low, high, statistics.mcnemar(gained, lost))
+    return Change(gained, lost, total, low, high, statistics.mcnemar(gained, lost), *bootstrap_interval(gained, lost, total))
+
+
+def bootstrap_interval(gained: int, lost: int, total: int) -> tuple[float, float]:
+    """95 % interval of the change: pictures drawn with replacement are a multinomial draw of gained, lost and unchanged ones."""
+    if not total:
+        return -1.0, 1.0
+    draws = np.random.default_rng(0).multinomial(total, np.array([gained, lost, total - gained - lost]) / total, RESAMPLES)
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / total, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def ties(scores: np.ndarray) -> Share:

@@ -28,8 +28,9 @@ class Change:
         gained: pictures that only the file gets right.
         lost: pictures that only the original gets right.
         total: pictures.
-        low, high: 95 % interval of the change (Tango), as shares.
+        low, high: 95 % interval of the change (Tango), as shares; the one that verdicts go by.
         p: exact McNemar p-value of "no change".
+        drawn_low, drawn_high: bootstrap interval over the pictures.
     """
 
     gained: int
@@ -38,6 +39,8 @@ class Change:
     low: float
     high: float
     p: float
+    drawn_low: float = -1.0
+    drawn_high: float = 1.0
 
     @property
     def value(self) -> float:
@@ -64,6 +67,27 @@ class Latency:
     ratio: float | None = None
     ratio_low: float | None = None
     ratio_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Probabilities of a file beside its original's, score by score.
+
+    Attributes:
+        pictures: compared.
+        difference: root mean square of the differences of log-probabilities, over their spread between pictures.
+        largest: largest difference of one probability.
+        kind: scheme of the file, or "quantized" for a foreign one that stores integers.
+        limit: of `difference` for float formats; None where rounding is meant to be.
+        batch: largest difference between pictures one at a time and many at once; None where the file takes one at a time only.
+    """
+
+    pictures: int
+    difference: float
+    largest: float
+    kind: str
+    limit: float | None
+    batch: float | None
 
 
 @dataclass(frozen=True)

@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
-from edgecnn import files, zoo
 from edgecnn.errors import BadData
-from edgecnn.labels import for_outputs
 from edgecnn.progress import Progress
-from edgecnn.runtime import open_model, pool
-from edgecnn.runtime.contract import Runner
-from edgecnn.runtime.remote import RemoteRunner
-from edgecnn.validate import accuracy, latency, samples, size
-from edgecnn.validate.report import Group, Latency, Row
+from edgecnn.validate import latency, parity, recall, row, samples
+from edgecnn.validate.contender import Contender
+from edgecnn.validate.report import Group, Latency
 from edgecnn.validate.samples import Sample
-from edgecnn.validate.subjects import Pair, Subject
-
-
-@dataclass
-class Contender:
-    """A subject on its way through the measurements.
-
-    Attributes:
-        subject: what is measured.
-        runners: number of threads -> runner of that many. Keras models start at once, in processes of their own, because TensorFlow takes seconds to come
-            up; the others begin with one thread and get more when they are timed.
-        scores: [N, answers], background outputs cut off; filled by `answer`.
-    """
-
-    subject: Subject
-    runners: dict[int, Runner]
-    scores: np.ndarray | None = None
-
-    @property
-    def name(self) -> str:
-        """File name, for messages."""
-        return self.subject.path.name
-
-    @property
-    def answers(self) -> int:
-        """Outputs that are answers: those after the background ones; waits until the model is loaded.
-
-        Raises:
-            BadData: there are other labels than answers, or fewer than two answers.
-        """
-        path, offset = self.subject.path, self.subject.label_offset
-        outputs = next(iter(self.runners.values())).classes
-        if outputs - offset < 2:
-            raise BadData(f"{path} gives {outputs} scores; a label offset of {offset} leaves fewer than 2")
-        for_outputs(self.subject.labels, outputs, offset, path)
-        return outputs - offset
-
-    def answer(self, pictures: np.ndarray, progress: Progress) -> None:
-        """Run over all pictures with all cores and keep the scores."""
-        local = not is_keras(self.subject)
-        runner = self.runners[1 if local else max(self.runners)]
-        with progress.track(f"evaluating {self.name}", len(pictures)) as advance:
-            found = pool.answers(runner, pictures, preprocessing=self.subject.preprocessing, advance=advance)
-        self.scores = found.scores[:, self.subject.label_offset :]
+from edgecnn.validate.subjects import Pair
 
 
 def measure(
@@ -74,41 +27,47 @@ def measure(
     stack: ExitStack,
     *,
     accuracy_needed: bool,
+    fresh: bool = False,
+    parity_asked: bool = False,
 ) -> Group:
-    """Measure everything of a group; `stack` closes the runners."""
-    original = _contender(pairs[0].original, threads, stack) if pairs[0].original else None
-    exports = [_contender(pair.file, threads, stack) for pair in pairs]
+    """Measure everything of a group; `stack` closes the runners. With `fresh` the original's answers of earlier runs are not used."""
+    original = Contender(pairs[0].original, threads, stack) if pairs[0].original else None
+    exports = [Contender(pair.file, threads, stack) for pair in pairs]
+    if original and threads:
+        original.start()
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, split, count, progress)
     truth, notes = _truth(sample, exports[0], original, accuracy_needed)
     everyone = [*exports, *([original] if original else [])]
+    key = recall.key(original.subject, sample, truth) if original else ""
+    if original:
+        notes += _recall(original, key, fresh)
     for contender in everyone:
         if contender is original:
             _check_same_classes(everyone)
-        contender.answer(sample.pictures, progress)
-    times = _times(everyone, threads, progress, stack)
+        contender.answer(sample.pictures, truth, progress)
+    if original:
+        recall.keep(key, original.outcome)
+    times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
+    rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
+    if parity_asked and original:
+        rows = [replace(made, parity=parity.measure(c, original, sample)) for made, c in zip(rows, exports, strict=True)]
     return Group(
         sample.about,
-        _row(original, None, truth, _latencies(original, times, threads, {})) if original else None,
-        tuple(_row(c, original, truth, _latencies(c, times, threads, theirs)) for c in exports),
+        row.make(original, None, sample, truth, _latencies(original, times, threads, {})) if original else None,
+        tuple(rows),
         (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
     )
 
 
-def is_keras(subject: Subject) -> bool:
-    """Whether a subject is a model rather than an export."""
-    return subject.path.suffix.lower() in zoo.SUFFIXES
-
-
-def _contender(subject: Subject, threads: tuple[int, ...], stack: ExitStack) -> Contender:
-    if is_keras(subject):
-        runners = {n: RemoteRunner(subject.path, preprocessing=subject.preprocessing, threads=n) for n in threads or (pool.usable_cores(),)}
-    else:
-        runners = {1: open_model(subject.path, preprocessing=subject.preprocessing, threads=1)}
-    for runner in runners.values():
-        stack.enter_context(closing(runner))
-    return Contender(subject, runners)
+def _recall(original: Contender, key: str, fresh: bool) -> list[str]:
+    """Fill in the original's answers of an earlier run, and say so; else start it, beside the exports that run first."""
+    original.outcome = None if fresh else recall.find(key)
+    if original.outcome is None:
+        original.start()
+        return []
+    return [f"{original.name} has been run on these pictures before, with the same versions: its answers are those of then (--fresh runs it again)"]
 
 
 def _truth(sample: Sample, export: Contender, original: Contender | None, needed: bool) -> tuple[np.ndarray | None, list[str]]:
@@ -137,33 +96,13 @@ def _check_same_classes(contenders: Sequence[Contender]) -> None:
             raise BadData(f"{paths[0]} and {paths[1]} name their classes differently; expected files of the same classes")
 
 
-def _times(everyone: list[Contender], threads: tuple[int, ...], progress: Progress, stack: ExitStack) -> dict[tuple[int, int], np.ndarray]:
+def _times(everyone: list[Contender], threads: tuple[int, ...], progress: Progress) -> dict[tuple[int, int], np.ndarray]:
     """Seconds of every run, (id of the contender, threads) -> [rounds, runs]."""
-    runners = {}
-    for contender in everyone:
-        for n in threads:
-            if n not in contender.runners:
-                runner = open_model(contender.subject.path, preprocessing=contender.subject.preprocessing, threads=n)
-                contender.runners[n] = stack.enter_context(closing(runner))
-            runners[id(contender), n] = contender.runners[n]
-    return latency.measure(runners, progress)
+    return latency.measure({(id(contender), n): contender.runner(n) for contender in everyone for n in threads}, progress)
 
 
 def _latencies(contender: Contender, times: dict[tuple[int, int], np.ndarray], threads: tuple[int, ...], theirs: dict[int, np.ndarray]) -> tuple[Latency, ...]:
     return tuple(latency.summary(n, times[id(contender), n], theirs.get(n)) for n in threads)
-
-
-def _row(contender: Contender, original: Contender | None, truth: np.ndarray | None, latencies: tuple[Latency, ...]) -> Row:
-    path, card, scores = contender.subject.path, contender.subject.card, contender.scores
-    stored, zipped = size.sizes(path)
-    row = Row(str(path), files.sha256(path), card.scheme if card else "", stored, zipped, accuracy.ties(scores), latencies=latencies)
-    if truth is not None:
-        best = accuracy.top(scores, truth, 5) if scores.shape[1] > 10 else None
-        row = replace(row, top1=accuracy.top(scores, truth, 1), top5=best)
-    if original is None:
-        return row
-    compared = accuracy.change(scores, original.scores, truth) if truth is not None else None
-    return replace(row, agreement=accuracy.agreement(scores, original.scores), change=compared)
 
 
 def _other_pictures(sample: Sample, pairs: Sequence[Pair]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Parity, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
 
@@ -61,6 +61,7 @@ class Row:
         parts: of the file by kind of content, and of the weights by layer; largest first.
         layers: noise of each tensor, worst first; empty when not asked.
         mistakes: of pre-processing, worst first; empty when not asked.
+        parity: score by score against the original; None when not asked.
     """
 
     file: str
@@ -83,6 +84,7 @@ class Row:
     parts: tuple[SizePart, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    parity: Parity | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +25,42 @@ class Sample:
     """Pictures of one split at one size.
 
     Attributes:
-        pictures: uint8 RGB [N, H, W, 3].
+        pictures: slices into uint8 RGB [n, H, W, 3].
         labels: int64 [N], indices into `classes`.
+        names: of the picture files inside the source, [N].
         classes: the data set's class names.
         about: what the report says of them.
     """
 
-    pictures: np.ndarray
+    pictures: np.ndarray | Drawn
     labels: np.ndarray
+    names: Sequence[str]
     classes: tuple[str, ...]
     about: Pictures
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some pictures of a split, read when they are asked for: there may be more than fit into memory.
+
+    Attributes:
+        pictures: of the whole split, uint8 RGB [N, H, W, 3].
+        rows: which of them, [n].
+    """
+
+    pictures: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: slice) -> np.ndarray:
+        return self.pictures[self.rows[index]]
+
+    @property
+    def _mmap(self) -> object:
+        """For `pool.stream`, which gives the pages of a memory-mapped array back."""
+        return getattr(self.pictures, "_mmap", None)
 
 
 def source(asked: str | os.PathLike[str] | None, card: Card | None, path: Path) -> str:
@@ -58,11 +85,11 @@ def load(name: str, preprocessing: Preprocessing, split: str, count: int | None,
         have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
         raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")
     part = dataset.splits[split]
-    pictures, labels = part.pictures, part.labels
-    if count is not None and count < len(part):
-        chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
-        pictures, labels = pictures[chosen], labels[chosen]
-    return Sample(pictures, labels, dataset.classes, _about(dataset, split, len(labels), preprocessing))
+    about = _about(dataset, split, min(count or len(part), len(part)), preprocessing)
+    if count is None or count >= len(part):
+        return Sample(part.pictures, part.labels, part.names, dataset.classes, about)
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
+    return Sample(Drawn(part.pictures, chosen), part.labels[chosen], [part.names[i] for i in chosen], dataset.classes, about)
 
 
 def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgecnn.errors import BadSetting
 from edgecnn.progress import Progress
 from edgecnn.settings import Limits
-from edgecnn.validate import samples, subjects, verdict
+from edgecnn.validate import parity, samples, subjects, verdict
 from edgecnn.validate.group import measure
 from edgecnn.validate.host import this_host
 from edgecnn.validate.report import Group, Report
@@ -35,6 +35,8 @@ class Asked:
     threads: tuple[int, ...]
     count: int | None
     split: str
+    fresh: bool
+    parity: bool
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -53,7 +55,7 @@ def run(paths: Sequence[str | os.PathLike[str]], asked: Asked, progress: Progres
         raise BadSetting("no file to validate; name one .tflite, .onnx or .keras file or more")
     pairs = _pairs([Path(p) for p in dict.fromkeys(map(str, paths))], asked)
     groups = [_measured(source, members, asked, progress) for source, members in _grouped(pairs, asked)]
-    checks = [check for group in groups for row in group.rows for check in verdict.checks(row, asked.limits)]
+    checks = [check for group in groups for row in group.rows for check in (*parity.checks(row), *verdict.checks(row, asked.limits))]
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Report(tuple(groups), tuple(checks), this_host(), made)
 
@@ -69,6 +71,8 @@ def _pairs(paths: list[Path], asked: Asked) -> list[Pair]:
         if alone and getattr(asked.limits, limit) is not None:
             name = "--" + limit.replace("_", "-")
             raise BadSetting(f"{name} compares with an original, and {alone[0].file.path} has none at hand; name it with --against")
+    if alone and asked.parity:
+        raise BadSetting(f"--parity compares with an original, and {alone[0].file.path} has none at hand; name it with --against")
     return pairs
 
 
@@ -86,4 +90,15 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
 
 def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress) -> Group:
     with ExitStack() as stack:
-        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=asked.limits.max_drop is not None)
+        return measure(
+            source,
+            members,
+            asked.threads,
+            asked.split,
+            asked.count,
+            progress,
+            stack,
+            accuracy_needed=asked.limits.max_drop is not None,
+            fresh=asked.fresh,
+            parity_asked=asked.parity,
+        )

@@ -81,6 +81,9 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     flips = [f"{Path(r.file).name} {r.change.lost} lost, {r.change.gained} gained, p = {r.change.p:.2g}" for r in group.rows if r.change and r.change.value]
     if flips:
         lines.append(f"Answers that changed (exact McNemar): {'; '.join(flips)}.")
+    lines += _confidence(rows)
+    if changed := _classes(group):
+        lines.append(changed)
     tied = [f"{Path(row.file).name} {100 * row.ties.value:.1f} %" for row in rows if row.ties.count]
     if tied:
         lines.append(f"Two best scores exactly equal: {', '.join(tied)}.")
@@ -88,6 +91,30 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     if timed:
         lines.append(_timing(timed))
     return [*lines, *(f"Note: {note}." for note in group.notes)]
+
+
+def _confidence(rows: Sequence[Row]) -> list[str]:
+    """How far the scores can be believed, of every file in one line."""
+    told = [
+        f"{Path(row.file).name} {100 * c.ece:.1f} ({100 * c.ece_low:.1f}-{100 * c.ece_high:.1f}), {c.brier:.3f}"
+        + (f", {c.drift:.3f}" if c.drift is not None else "")
+        for row in rows
+        if (c := row.confidence)
+    ]
+    return [f"Scores: calibration error in points (95 %), Brier score, mean change of the best score: {'; '.join(told)}."] if told else []
+
+
+def _classes(group: Group) -> str:
+    """The classes whose accuracy certainly changed, after correction for their number."""
+    changed = [
+        f"{c.label} {100 * (c.gained - c.lost) / c.total:+.1f} of {c.total} ({Path(row.file).name}, p = {c.p:.2g})"
+        for row in group.rows
+        for c in row.classes
+        if c.p <= 0.05
+    ]
+    if changed:
+        return f"Classes that changed (exact McNemar, Holm's correction): {'; '.join(changed)}."
+    return "No single class changed beyond chance (exact McNemar, Holm's correction)." if any(c.gained or c.lost for r in group.rows for c in r.classes) else ""
 
 
 def _timing(timed: Sequence[Latency]) -> str:

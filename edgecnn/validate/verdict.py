@@ -17,7 +17,7 @@ def checks(row: Row, limits: Limits) -> list[Check]:
         verdict = Verdict.PASS if row.bytes <= limits.max_size else Verdict.FAIL
         found.append(Check(row.file, f"--max-size {limits.max_size}", verdict, f"{row.bytes:,} bytes"))
     if limits.max_drop is not None and row.change is not None:
-        found.append(Check(row.file, f"--max-drop {limits.max_drop:g}", *_drop(row.change, limits.max_drop)))
+        found.append(Check(row.file, f"--max-drop {limits.max_drop:g}", *drop(row.change, limits.max_drop)))
     if limits.max_latency_ratio is not None:
         found += [
             Check(row.file, f"--max-latency-ratio {limits.max_latency_ratio:g}", *_ratio(latency, limits.max_latency_ratio))
@@ -49,9 +49,10 @@ def pictures_to_settle(change: Change, limit: float) -> int | None:
     return _rounded_up(high)
 
 
-def _drop(change: Change, limit: float) -> tuple[Verdict, str]:
-    drop, low, high = (-100 * v for v in (change.value, change.high, change.low))
-    text = f"top-1 drop {drop + 0.0:.2f} points, 95 % interval {low:.2f} to {high:.2f}, {change.total:,} pictures"
+def drop(change: Change, limit: float) -> tuple[Verdict, str]:
+    """Verdict on a limit in percentage points, and in words what was measured: FAIL and PASS each err in 1 of 40 validations at the limit."""
+    value, low, high = (-100 * v for v in (change.value, change.high, change.low))
+    text = f"top-1 drop {value + 0.0:.2f} points, 95 % interval {low:.2f} to {high:.2f}, {change.total:,} pictures"
     verdict = _side(low, high, limit)
     if verdict is Verdict.INCONCLUSIVE:
         needed = pictures_to_settle(change, limit)

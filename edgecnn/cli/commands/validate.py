@@ -21,6 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="pictures to use at most (default: all of the split)")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
+    parser.add_argument("--parity", action="store_true", help="also compare score by score, and one picture at a time with many at once")
+    parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     report_files.add(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
@@ -33,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
-    report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits())
+    report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
     from rich.console import Console
@@ -46,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
-        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, progress=progress(),
+        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
+        fresh=args.fresh, parity=args.parity, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
     table.render(report, Console(file=report_files.words_to(args), width=width(), highlight=False))

@@ -52,9 +52,16 @@ def _confusion(original: Row | None, row: Row) -> list[Markup]:
     if not row.confusion:
         return []
     count = len(row.confusion)
-    labels = [c.label for c in row.classes] if len(row.classes) == count else [str(i) for i in range(count)]
+    labels = _labels(row)
     before = [confusion.chart("Confusion before", original.confusion, labels)] if original and len(original.confusion) == count else []
     return [element("div", {"class": "charts"}, *before, confusion.chart("Confusion after" if before else "Confusion", row.confusion, labels))]
+
+
+def _labels(row: Row) -> list[str]:
+    """Name of each answer: the classes that have pictures are told in order, the others have no name here."""
+    named = iter(row.classes if len(row.classes) == sum(map(any, row.confusion)) else ())
+    found = (next(named, None) if any(line) else None for line in row.confusion)
+    return [it.label if it else str(place) for place, it in enumerate(found)]
 
 
 def _suffered(row: Row, room: int) -> tuple[list[Markup], int]:

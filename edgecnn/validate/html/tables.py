@@ -106,6 +106,20 @@ def starts(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
     return table("Until the first answer, each in a fresh process", head, body)
 
 
+def parities(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
+    """Scores beside the original's, of the files where they were compared."""
+    head = ["file", "kind", "difference, of the scores' spread", "allowed", "largest of a probability", "alone and in a batch", "pictures"]
+    body = [
+        [
+            file_name(names[row.file], row.file), it.kind, words.digits(it.difference, 2), words.NONE if it.limit is None else f"{it.limit:g}",
+            words.digits(it.largest, 2), words.NONE if it.batch is None else f"{it.batch:.1g}", f"{it.pictures:,}",
+        ]
+        for row in rows
+        if (it := row.parity)
+    ]  # fmt: skip
+    return table("Score by score against the original", head, body, words_in=(0, 1))
+
+
 def provenance(report: Report, names: Mapping[str, str]) -> list[Markup]:
     """What was measured, where and with what: enough to do it again."""
     host = report.host

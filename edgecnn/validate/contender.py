@@ -1,0 +1,110 @@
+"""A model or an export on its way through the measurements."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from edgecnn import zoo
+from edgecnn.errors import BadData
+from edgecnn.labels import for_outputs
+from edgecnn.progress import Progress
+from edgecnn.runtime import open_model, pool
+from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.remote import RemoteRunner
+from edgecnn.validate import outcome as outcomes
+from edgecnn.validate.outcome import Outcome
+from edgecnn.validate.subjects import Subject
+
+# Pictures from which to tell logits from probabilities.
+JUDGED = 16
+
+
+@dataclass
+class Contender:
+    """A subject, its runners and what it answered.
+
+    Attributes:
+        subject: what is measured.
+        threads: numbers of threads to time with.
+        stack: closes the runners.
+        outcome: filled by `answer`, or from the memory of an earlier run.
+        runners: number of threads -> runner of that many; filled by `start`.
+    """
+
+    subject: Subject
+    threads: tuple[int, ...]
+    stack: ExitStack
+    outcome: Outcome | None = None
+    runners: dict[int, Runner] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self.subject.path.name
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether this is a model rather than an export."""
+        return self.subject.path.suffix.lower() in zoo.SUFFIXES
+
+    def start(self) -> None:
+        """Open the runners that `answer` needs.
+
+        Keras models start at once with every number of threads, in processes of their own, because TensorFlow takes seconds to come up; exports begin with
+        one thread and get more when they are timed.
+        """
+        if self.runners:
+            return
+        path, preprocessing = self.subject.path, self.subject.preprocessing
+        if self.is_keras:
+            runners = {n: RemoteRunner(path, preprocessing=preprocessing, threads=n) for n in self.threads or (pool.usable_cores(),)}
+        else:
+            runners = {1: open_model(path, preprocessing=preprocessing, threads=1)}
+        for n, runner in runners.items():
+            self.runners[n] = self.stack.enter_context(closing(runner))
+
+    def runner(self, threads: int) -> Runner:
+        """The runner of so many threads, opened when there is none yet."""
+        self.start()
+        if threads not in self.runners:
+            runner = open_model(self.subject.path, preprocessing=self.subject.preprocessing, threads=threads)
+            self.runners[threads] = self.stack.enter_context(closing(runner))
+        return self.runners[threads]
+
+    @property
+    def main_runner(self) -> Runner:
+        """The runner that answers: of one thread for an export, of all for a Keras model."""
+        self.start()
+        return self.runners[max(self.runners) if self.is_keras else 1]
+
+    @cached_property
+    def answers(self) -> int:
+        """Outputs that are answers: those after the background ones; waits until the model is loaded.
+
+        Raises:
+            BadData: there are other labels than answers, or fewer than two answers.
+        """
+        if self.outcome is not None:
+            return self.outcome.answers
+        path, offset = self.subject.path, self.subject.label_offset
+        outputs = self.main_runner.classes
+        if outputs - offset < 2:
+            raise BadData(f"{path} gives {outputs} scores; a label offset of {offset} leaves fewer than 2")
+        for_outputs(self.subject.labels, outputs, offset, path)
+        return outputs - offset
+
+    def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> None:
+        """Run over all pictures with all cores and keep what the statistics need; nothing to do when that is known already."""
+        if self.outcome is not None:
+            return
+        answers, count = self.answers, len(pictures)
+        runner = self.main_runner
+        found = outcomes.empty(count, answers, truth is not None)
+        take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
+        with progress.track(f"evaluating {self.name}", count) as advance:
+            pool.stream(runner, pictures, take, preprocessing=self.subject.preprocessing, advance=advance)
+        self.outcome = found
