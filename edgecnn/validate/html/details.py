@@ -81,7 +81,7 @@ def _suffered(row: Row, room: int) -> tuple[list[Markup], int]:
 
 def _picture(it: Suffered, encoded: str) -> Markup:
     name = it.source or f"picture {it.index}"
-    said = f"{it.label}: {100 * it.score_before:.0f} % to {100 * it.score_after:.0f} %"
+    said = f"{it.label}: {100 * it.score_before:.0f} to {100 * it.score_after:.0f} %"
     answer = f"still {it.after}" if it.before == it.after else f"{it.before} became {it.after}"
     image = [element("img", {"src": f"data:image/png;base64,{encoded}", "alt": f"{name}, {it.label}, answered {it.after}"})] if encoded else []
     text = [element("b", None, said), element("span", None, answer), element("small", {"title": name}, name)]
