@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+PATIENCE = 60.0  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
@@ -54,7 +56,9 @@ class Browser:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 500)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.ask("Page.navigate", url=path.resolve().as_uri())
+        give_up = time.monotonic() + PATIENCE
         while self.value("document.readyState") != "complete" or self.value("location.href") == "about:blank":
+            assert time.monotonic() < give_up, f"{path} does not load"
             time.sleep(0.05)
 
     def value(self, expression: str) -> Any:
@@ -82,6 +86,7 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select.select([self.out], [], [], PATIENCE)[0], "the browser does not answer"
             block = os.read(self.out, 1 << 20)
             assert block, "the browser went away"
             self._rest += block
