@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from edgecnn.validate.report import Report
 
 _OWN_CACHE = pytest.StashKey[str]()
 
@@ -77,3 +82,16 @@ def folder(tmp_path: Path) -> Path:
     from pets import fill
 
     return fill(tmp_path / "pets")
+
+
+@pytest.fixture(scope="session")
+def real_report(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+    """What `validate` measured on the exported LeNets, and the JSON that the command line would write of it."""
+    from edgecnn.settings import Limits
+    from edgecnn.validate import validate
+
+    files = [exported / name for name in ("lenet.tflite", "lenet_int8.tflite")]
+    report = validate(files, threads=(1,), count=100, limits=Limits(max_drop=50, max_size=10_000))
+    path = tmp_path_factory.mktemp("report") / "run.json"
+    path.write_text(json.dumps(report.to_dict()))
+    return report, path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -165,8 +167,15 @@ class Report:
         return {Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}.get(self.verdict, 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and strings, ready for json.dumps; shares carry their value too."""
+        """Plain dicts, lists, numbers and strings, ready for json.dumps; shares carry their value too. What is no finite number becomes None."""
         return {"schema": SCHEMA, "verdict": self.verdict.value if self.verdict else None, "exit_code": self.exit_code, **_plain(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Report:
+        """The report behind what `to_dict` gave, less the thumbnails; BadFile when it is of another version or damaged."""
+        from edgecnn.validate import reader
+
+        return reader.from_dict(content)
 
 
 def _plain(value: Any) -> Any:
@@ -174,6 +183,10 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no NaN and no infinity
     if not hasattr(value, "__dataclass_fields__"):
         return value
     fields = {name: _plain(getattr(value, name)) for name, field in value.__dataclass_fields__.items() if field.type != "bytes"}

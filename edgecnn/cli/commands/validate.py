@@ -6,10 +6,9 @@ Exit code 1 when a limit is broken, 3 when the pictures cannot decide.
 from __future__ import annotations
 
 import argparse
-import json
 
 from edgecnn import files
-from edgecnn.cli import options
+from edgecnn.cli import options, report_files
 from edgecnn.cli.parser import counts, size
 from edgecnn.settings import Doctor, Limits
 
@@ -29,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--layers", action="store_true", help="where a quantized file loses what its original knew, operator by operator, and what it is made of"
     )
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
-    parser.add_argument("--json", metavar="FILE", help="write every figure there")
+    report_files.add(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
     limits.add_argument("--max-size", type=size, metavar="BYTES", help="largest file, such as 500k or 2M")
@@ -44,9 +43,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, write the JSON; the report knows the exit code."""
+    """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
     doctor = _doctor(args)
+    report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
     from rich.console import Console
@@ -64,14 +64,13 @@ def run(args: argparse.Namespace) -> int:
         fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
-    console = Console(width=width(), highlight=False)
+    console = Console(file=report_files.words_to(args), width=width(), highlight=False)
     table.render(report, console)
     if args.layers:
         layer_table.render(report, console)
     doctor_table.render(report, console)
-    if args.json:
-        print(f"\nwrote {files.write_text(args.json, json.dumps(report.to_dict(), indent=1) + chr(10))}")
-    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE")
+    report_files.write(args, report)
+    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
     return report.exit_code
 
 
