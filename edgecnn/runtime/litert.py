@@ -45,6 +45,11 @@ class LiteRTRunner(PictureRunner):
         super().__init__(path, info.card, chosen, (given, result), classes, batch)
         self._encode = Encoder(chosen, given.dtype, given.scale, given.zero_point, channels_first=layout.channels_first)
         self.gives_probabilities = info.ends_in_softmax or None
+        self._threads = threads
+
+    def again(self) -> LiteRTRunner:
+        """The file opened once more, in memory of its own."""
+        return LiteRTRunner(self.path, preprocessing=self.preprocessing, threads=self._threads)
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""

@@ -53,8 +53,11 @@ class Latency:
         threads: that one run may use.
         runs: timed, over all rounds.
         median, p90: seconds.
-        ratio: median over the original's at the same number of threads; None without an original.
-        ratio_low, ratio_high: 95 % interval of the ratio, bootstrap over the rounds.
+        ratio: to the original at the same number of threads, middle of the rounds' ratios; None without an original.
+        ratio_low, ratio_high: 95 % interval of the ratio, by signed ranks over the rounds (see `validate.ratio`).
+        p99, best: seconds of the slowest hundredth and of the fastest run.
+        noise: distance of the 10th to the 90th percentile of the rounds' medians over their median, the larger one of file and original.
+        rounds: in which the file was opened anew and took its turns.
     """
 
     threads: int
@@ -64,6 +67,10 @@ class Latency:
     ratio: float | None = None
     ratio_low: float | None = None
     ratio_high: float | None = None
+    p99: float = 0.0
+    best: float = 0.0
+    noise: float = 0.0
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
