@@ -148,11 +148,12 @@ def _weights(model: Any, graph: Any, op: Any) -> list[int]:
     if kind == "DENSIFY":
         return []
     weighted = kind in _WEIGHTED
-    constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and _is_constant(model, graph.tensors[i])]
+    constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and is_constant(model, graph.tensors[i])]
     return [i for i in constants if weighted or _dtype(graph.tensors[i].type) not in _INDEX_TYPES]
 
 
-def _is_constant(model: Any, raw: Any) -> bool:
+def is_constant(model: Any, raw: Any) -> bool:
+    """Whether a tensor is stored in the file."""
     buffer = model.buffers[raw.buffer]
     return (buffer.data is not None and len(buffer.data) > 0) or buffer.size > 1
 

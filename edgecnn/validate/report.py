@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Profile, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
 
@@ -59,6 +59,7 @@ class Row:
         parts: of the file by kind of content, and of the weights by layer; largest first.
         layers: noise of each tensor, worst first; empty when not asked.
         mistakes: of pre-processing, worst first; empty when not asked.
+        profile: what the times of the operators rest on; None when not asked.
     """
 
     file: str
@@ -81,6 +82,7 @@ class Row:
     parts: tuple[SizePart, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgecnn.errors import BadSetting
 from edgecnn.progress import Progress
 from edgecnn.settings import Limits
-from edgecnn.validate import samples, subjects, verdict
+from edgecnn.validate import profile, samples, subjects, verdict
 from edgecnn.validate.group import measure
 from edgecnn.validate.host import this_host
 from edgecnn.validate.report import Group, Report
@@ -35,6 +35,7 @@ class Asked:
     threads: tuple[int, ...]
     count: int | None
     split: str
+    profile: bool = False
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -86,4 +87,5 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
 
 def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress) -> Group:
     with ExitStack() as stack:
-        return measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=asked.limits.max_drop is not None)
+        group = measure(source, members, asked.threads, asked.split, asked.count, progress, stack, accuracy_needed=asked.limits.max_drop is not None)
+    return profile.profiled(group, members, progress) if asked.profile else group

@@ -22,6 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="pictures to use at most (default: all of the split)")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
+    parser.add_argument("--profile", action="store_true", help="also what starting costs and which operators take the time (seconds a file)")
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
-        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, progress=progress(),
+        limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split, profile=args.profile, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
     table.render(report, Console(width=width(), highlight=False))
