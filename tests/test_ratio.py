@@ -11,7 +11,7 @@ from edgecnn.validate.ratio import FEWEST_ROUNDS, ratio, ratio_interval
 REPEATS = 1000
 
 
-@pytest.mark.parametrize("rounds", [FEWEST_ROUNDS, 10, 15])
+@pytest.mark.parametrize("rounds", [FEWEST_ROUNDS, 10, 16])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_interval_covers_the_truth(kind, rounds):
     rng, hits = np.random.default_rng(7), 0
@@ -24,7 +24,7 @@ def test_the_interval_covers_the_truth(kind, rounds):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_of_two_thirds_is_told_from_its_original(kind):
     rng = np.random.default_rng(3)
-    assert sum(ratio_interval(*timed(rng, kind, 15, truth=0.67))[1] < 1 for _ in range(50)) >= 48
+    assert sum(ratio_interval(*timed(rng, kind, 16, truth=0.67))[1] < 1 for _ in range(50)) >= 48
 
 
 def test_what_lasts_longer_than_a_round_cancels():

@@ -130,8 +130,9 @@ def _operator(model: Any, graph: Any, op: Any) -> Operator:
     result = graph.tensors[op.outputs[0]] if len(op.outputs) else None
     shape = tensor(result).shape if result is not None else ()
     macs = 0
-    if weights and kind in _WEIGHTED:
-        macs = _macs(kind, [int(d) for d in weights[0].shape], [int(d) for d in result.shape])
+    if kind in _WEIGHTED and result is not None and len(op.inputs) > 1:
+        kernel = graph.tensors[op.inputs[1]]  # in a float16 file no constant, but what DEQUANTIZE makes of one
+        macs = _macs(kind, [int(d) for d in kernel.shape], [int(d) for d in result.shape])
     sizes = [math.prod(int(d) for d in w.shape) for w in weights]
     return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
 

@@ -19,7 +19,7 @@ __all__ = ["FEWEST_ROUNDS", "NOISY", "ROUNDS", "measure", "ratio", "ratio_interv
 Key = TypeVar("Key")
 
 WARM_UP = 5
-ROUNDS = 15
+ROUNDS = 16
 # Seconds of one runner's turn, of which it has two a round: longer than the scheduler's time slice, short against changes of the clock rate.
 TURN = 0.02
 RUNS = (2, 300)
@@ -27,7 +27,8 @@ RUNS = (2, 300)
 BUDGET = 20.0
 # Bytes of a file above which it is not opened anew each round: two copies would fill the memory, and its weights come from there anyway.
 LARGEST = 200_000_000
-# Spread of the rounds' medians above which a machine is too noisy to tell: half of the figure itself.
+# Spread of the rounds' medians above which a machine is too noisy to tell: half of the figure itself. Intervals held where it was up to 46 %
+# (tools/latency_coverage.py); beyond, the middle of the rounds is one of two or more speeds, and chance picks which.
 NOISY = 0.5
 
 
@@ -44,7 +45,8 @@ def measure(runners: Mapping[Key, Runner], progress: Progress) -> dict[Key, np.n
     """Seconds of every run, [rounds, runs of a round], for each runner.
 
     Each round opens every file anew, in shuffled order, and gives each two turns, the second in reversed order (A B C C B A), so that nobody always follows
-    the same neighbour and a steady drift cancels. Anew, because where a network's memory happens to lie makes two copies of one small file differ by
+    the same neighbour and a steady drift cancels. Every second round has the order of the one before, reversed: the first to be opened gets other memory
+    than the last, so all must come first as often. Anew, because where a network's memory happens to lie makes two copies of one small file differ by
     2 % for as long as both stay open: no number of further rounds would show that, and an interval over such rounds missed 1.00 in most runs.
     A model that lives in another process (Keras) stays open, as does a file of more than 200 MB.
     """
@@ -55,10 +57,12 @@ def measure(runners: Mapping[Key, Runner], progress: Progress) -> dict[Key, np.n
     times: dict[Key, list[list[float]]] = {key: [] for key in keys}
     start, rounds = time.perf_counter(), ROUNDS
     with progress.track("timing", ROUNDS) as advance:
-        while len(times[keys[0]]) < rounds:
-            for key, taken in _round(runners, runs, [keys[i] for i in shuffle.permutation(len(keys))]).items():
+        done, order = 0, keys
+        while done < rounds:
+            order = order[::-1] if done % 2 else [keys[i] for i in shuffle.permutation(len(keys))]
+            for key, taken in _round(runners, runs, order).items():
                 times[key].append(taken)
-            done = len(times[keys[0]])
+            done += 1
             spent = (time.perf_counter() - start) / done
             rounds = int(np.clip(BUDGET / spent, FEWEST_ROUNDS, ROUNDS))
             advance(1 if done < rounds else ROUNDS - done + 1, "")

@@ -70,14 +70,14 @@ def overhead(seconds: Sequence[float], whole: float) -> float:
 
     0 when they sum to less.
     """
-    largest_first = sorted(seconds, reverse=True)
+    falling = sorted(seconds, reverse=True)
     total = 0.0
-    for count, (one, following) in enumerate(zip(largest_first, [*largest_first[1:], 0.0], strict=True), 1):
+    for count, one in enumerate(falling, 1):
         total += one
         cost = (total - whole) / count
-        if following <= cost:
+        if count == len(falling) or falling[count] <= cost:
             return max(cost, 0.0)
-    return max((total - whole) / max(len(largest_first), 1), 0.0)
+    return 0.0
 
 
 def of_file(path: Path, height: int, width: int) -> Row:
