@@ -10,8 +10,9 @@ import numpy as np
 
 from edgecnn.progress import Progress
 from edgecnn.runtime import READERS
-from edgecnn.validate.figures import OperatorTime, Profile
+from edgecnn.validate.figures import OperatorTime, Share
 from edgecnn.validate.peak import peaks
+from edgecnn.validate.profile_figures import Profile
 from edgecnn.validate.report import Group, Row
 from edgecnn.validate.start import start
 from edgecnn.validate.subjects import Pair
@@ -50,7 +51,7 @@ def operators(path: Path, height: int, width: int) -> tuple[tuple[OperatorTime, 
     """Operators of a .tflite or .onnx file, slowest first, on one thread and one picture of this size.
 
     Raises:
-        BadFile: the file is damaged.
+        BadFile: the file is damaged, or has an operator that does not run by itself.
     """
     suffix = path.suffix.lower()
     method, timed, whole = (_of_tflite if suffix == ".tflite" else _of_onnx)(path, height, width)
@@ -82,8 +83,6 @@ def overhead(seconds: Sequence[float], whole: float) -> float:
 
 def of_file(path: Path, height: int, width: int) -> Row:
     """A row with nothing but `start`, `operators` and `profile`, for files that are timed without pictures."""
-    from edgecnn.validate.figures import Share
-
     return Row(str(path), "", "", path.stat().st_size, 0, Share(0, 0, 0.0, 1.0), **_figures(path, height, width))
 
 
@@ -99,6 +98,7 @@ def _of_tflite(path: Path, height: int, width: int) -> tuple[str, list[Timed], f
     from edgecnn.validate import single_operators
 
     pieces = single_operators.pieces(path, height, width)
+    single_operators.check(pieces, path, height, width)
     macs = [op.macs for op in describe(path).operators]
     each, whole = single_operators.seconds(pieces, path, height, width)
     timed = [Timed(piece.name, piece.kind, took, macs[piece.index], piece.number) for piece, took in zip(pieces, each, strict=True)]

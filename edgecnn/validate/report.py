@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Profile, Share, SizePart, Start, Suffered
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Share, SizePart, Start, Suffered
+from edgecnn.validate.profile_figures import Profile
 
 SCHEMA = "edgecnn.report/2"
 

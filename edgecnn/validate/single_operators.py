@@ -13,6 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from edgecnn.errors import BadFile
 from edgecnn.export import flatbuffer
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.litert import mute
@@ -119,6 +120,20 @@ def _tensor(model: schema.ModelT, name: str, shape: Sequence[int], dtype: type, 
         tensor.buffer = len(model.buffers)
         model.buffers.append(buffer)
     return tensor
+
+
+def check(found: Sequence[Piece], path: Path, height: int, width: int) -> None:
+    """Open each piece once.
+
+    Raises:
+        BadFile: an operator that LiteRT does not run by itself.
+    """
+    for piece in found:
+        try:
+            opened(piece.content, height, width)
+        except (ValueError, RuntimeError, TypeError) as error:
+            said = " ".join(str(error).split())[:160]
+            raise BadFile(f"{path}: its operator {piece.kind} '{piece.name}' cannot be timed by itself ({said}); leave --profile out") from error
 
 
 def _turn(contents: Sequence[bytes], height: int, width: int) -> np.ndarray:
