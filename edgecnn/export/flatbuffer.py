@@ -33,16 +33,22 @@ def finished(content: bytes, entries: Mapping[str, bytes], stale: Collection[str
     model = read(content)
     _name_ends(model.subgraphs[0])
     model.signatureDefs = [_signature(model.subgraphs[0])]
-    kept = [entry for entry in model.metadata or [] if entry.name.decode() not in {*entries, *stale}]
+    set_entries(model, entries, stale)
+    return pack(model)
+
+
+def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
+    """Put metadata `entries` (name -> bytes) in place of those of the same names, and leave out those called `stale`; changes the model in place."""
+    old = {entry.name.decode(): entry for entry in model.metadata or []}
+    kept = [entry for name, entry in old.items() if name not in {*entries, *stale}]
     for name, value in entries.items():
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(value, np.uint8)
-        model.buffers.append(buffer)
-        entry = schema.MetadataT()
-        entry.name, entry.buffer = name.encode(), len(model.buffers) - 1
+        entry = old.get(name) or schema.MetadataT()
+        if name not in old:
+            entry.name, entry.buffer = name.encode(), len(model.buffers)
+            model.buffers.append(schema.BufferT())
+        model.buffers[entry.buffer].data = np.frombuffer(value, np.uint8)
         kept.append(entry)
     model.metadata = kept
-    return pack(model)
 
 
 def _name_ends(graph: schema.SubGraphT) -> None:
