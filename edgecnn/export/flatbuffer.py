@@ -28,15 +28,6 @@ def tidied(model: schema.ModelT) -> bytes:
     return pack(model)
 
 
-def finished(content: bytes, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> bytes:
-    """The file as it is shipped: ends named and described, metadata `entries` (name -> bytes) added, and those called `stale` left out."""
-    model = read(content)
-    _name_ends(model.subgraphs[0])
-    model.signatureDefs = [_signature(model.subgraphs[0])]
-    set_entries(model, entries, stale)
-    return pack(model)
-
-
 def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
     """Put metadata `entries` (name -> bytes) in place of those of the same names, and leave out those called `stale`; changes the model in place."""
     old = {entry.name.decode(): entry for entry in model.metadata or []}
@@ -51,8 +42,9 @@ def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Colle
     model.metadata = kept
 
 
-def _name_ends(graph: schema.SubGraphT) -> None:
-    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was."""
+def name_ends(model: schema.ModelT) -> None:
+    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was, in one signature."""
+    graph = model.subgraphs[0]
     ends = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
     for index, tensor in enumerate(graph.tensors):
         name = tensor.name.decode()
@@ -60,6 +52,7 @@ def _name_ends(graph: schema.SubGraphT) -> None:
             tensor.name = ends[index].encode()
         elif name in (INPUT, OUTPUT):
             tensor.name = f"{name}_inside".encode()
+    model.signatureDefs = [_signature(graph)]
 
 
 def with_uint8_interface(content: bytes) -> bytes:

@@ -132,7 +132,7 @@ class Workshop:
         how = how or self.settings.int8
         content, manifest = self._derived(name, how)
         quantization = {**asdict(how), **(told or {})} if name == "int8" else {}
-        return self.format.finish(content, self.card.for_export(name, manifest, quantization))
+        return self.format.finish(content, self.card.for_export(name, manifest, quantization), self.settings.about)
 
     def write(self, name: str, folder: Path, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> Exported:
         """Write one scheme: make it, run it, compare it, and only then give it its name; arguments as those of `make`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgecnn.schemes import SCHEMES, scheme
+from edgecnn.settings.about import About
 from edgecnn.settings.post_training import PostTraining
 from edgecnn.settings.refuse import refuse
 
@@ -26,6 +27,7 @@ class Export:
             default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
         int8: how int8 is reached.
         sparse: store kernels with many zeros sparse in TFLite, where that is smaller and LiteRT gives the same answers.
+        about: what files say of the model beyond its card.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -36,6 +38,7 @@ class Export:
     min_agreement: float = 0.25
     int8: PostTraining = field(default_factory=PostTraining)
     sparse: bool = True
+    about: About = field(default_factory=About)
 
     def __post_init__(self) -> None:
         for name in self.schemes:
