@@ -76,6 +76,14 @@ class Format(Protocol):
         """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
         ...
 
+    def older(self, content: bytes, release: str) -> bytes:
+        """A finished file in a form that the runtime of that release takes; `content` itself where it is one.
+
+        Raises:
+            CheckFailed: there is none.
+        """
+        ...
+
 
 class TFLite:
     """.tflite by TensorFlow's converter and ai-edge-quantizer."""
@@ -119,6 +127,9 @@ class TFLite:
 
     def sparse(self, content: bytes) -> bytes:
         return _room("sparse").sparse(content)
+
+    def older(self, content: bytes, release: str) -> bytes:
+        return _room("older").tflite(content, release)
 
 
 class ONNX:
@@ -165,6 +176,9 @@ class ONNX:
 
     def sparse(self, content: bytes) -> bytes:
         return content
+
+    def older(self, content: bytes, release: str) -> bytes:
+        return _room("older").onnx_file(content, release)
 
 
 def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]:

@@ -9,10 +9,14 @@ from typing import Any
 from edgecnn.runtime.operator_versions import BY_OPTION, BY_RANK, BY_TYPE, BY_WEIGHTS, RELEASES
 from edgecnn.runtime.tflite_schema import element_type, operator_name
 
+# The first TensorFlow release that spreads out kernels which are stored sparse.
+SPARSE_SINCE = RELEASES["DENSIFY"][0]
+
 # ONNX Runtime release -> newest opset and IR version that it takes. Up to 1.14 from https://onnxruntime.ai/docs/reference/compatibility.html and the IR version
 # of the ONNX release named there (https://github.com/onnx/onnx/blob/main/docs/Versioning.md); from 1.15 on measured with the releases themselves.
 ONNX_RUNTIMES: dict[str, tuple[int, int]] = {
     "1.0": (11, 6), "1.3": (12, 7), "1.6": (13, 7), "1.8": (14, 7), "1.9": (15, 8), "1.11": (16, 8), "1.12": (17, 8), "1.14": (18, 8),
+    "1.15": (19, 9), "1.17": (20, 9), "1.18": (21, 10), "1.21": (22, 10), "1.23": (23, 11), "1.24": (25, 13), "1.25": (26, 13),
 }  # fmt: skip
 
 
@@ -144,3 +148,14 @@ def _per_channel(tensor: Any) -> bool:
 def onnx_runtime(opset: int, ir: int) -> str:
     """The first ONNX Runtime release that takes a file of that opset and IR version, "" where none is known."""
     return next((release for release, (most, newest_ir) in ONNX_RUNTIMES.items() if opset <= most and ir <= newest_ir), "")
+
+
+def onnx_limits(release: str) -> tuple[int, int]:
+    """The newest opset and IR version that an ONNX Runtime release takes; (0, 0) before 1.0."""
+    return max((limits for known, limits in ONNX_RUNTIMES.items() if order(known) <= order(release)), default=(0, 0))
+
+
+def onnx_words(opset: int, ir: int) -> str:
+    """`ONNX Runtime 1.9 or later (for opset 15 and IR version 8)`."""
+    release = onnx_runtime(opset, ir)
+    return f"ONNX Runtime {release} or later (for opset {opset} and IR version {ir})" if release else f"opset {opset}, IR version {ir}"
