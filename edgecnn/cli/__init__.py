@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "optimize": "search the smallest or fastest file within a limit on lost accuracy",
     "export": "write a model as TFLite and ONNX, in one or more number formats",
     "validate": "compare exported files with their original: accuracy, size, latency",
+    "check": "say whether MediaPipe Tasks or ML Kit takes a file, and mend it",
     "benchmark": "measure the latency of files, and nothing else",
     "pack": "make a file smaller for a download, losslessly",
     "unpack": "bring back a file that was packed",

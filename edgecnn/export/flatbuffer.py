@@ -59,14 +59,13 @@ def with_uint8_interface(content: bytes) -> bytes:
     """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is. A float end stays float."""
     model = read(content)
     graph = model.subgraphs[0]
-    quantize = operator_code(model, schema.BuiltinOperator.QUANTIZE)
     if graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8:
         inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
-        graph.operators.insert(0, _operator(quantize, inside, outside))
+        graph.operators.insert(0, _requantize(model, inside, outside))
         graph.inputs = [outside]
     if graph.tensors[graph.outputs[0]].type == schema.TensorType.INT8:
         inside, outside = graph.outputs[0], _uint8_twin(graph, graph.outputs[0])
-        graph.operators.append(_operator(quantize, outside, inside))
+        graph.operators.append(_requantize(model, outside, inside))
         graph.outputs = [outside]
     return pack(model)
 
@@ -94,9 +93,9 @@ def operator_code(model: schema.ModelT, builtin: int, version: int = 1) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _operator(code: int, target: int, source: int) -> schema.OperatorT:
+def _requantize(model: schema.ModelT, target: int, source: int) -> schema.OperatorT:
     operator = schema.OperatorT()
-    operator.opcodeIndex, operator.inputs, operator.outputs = code, [source], [target]
+    operator.opcodeIndex, operator.inputs, operator.outputs = operator_code(model, schema.BuiltinOperator.QUANTIZE), [source], [target]
     operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.QuantizeOptions, schema.QuantizeOptionsT()
     return operator
 

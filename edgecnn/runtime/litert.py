@@ -80,7 +80,7 @@ def dequantize(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 def _interpreter(path: Path, content: bytes, threads: int, shape: tuple[int, ...]) -> Interpreter:
     try:
-        with _mute():
+        with mute():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             given = interpreter.get_input_details()[0]
             if tuple(given["shape"]) != shape:
@@ -92,7 +92,7 @@ def _interpreter(path: Path, content: bytes, threads: int, shape: tuple[int, ...
 
 
 @contextlib.contextmanager
-def _mute() -> Iterator[None]:
+def mute() -> Iterator[None]:
     """Keep LiteRT's native log ("Created TensorFlow Lite XNNPACK delegate") off the terminal; it has no switch, and what matters comes as an exception."""
     with _MUTING:
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
