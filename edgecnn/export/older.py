@@ -20,12 +20,11 @@ def tflite(content: bytes, release: str) -> bytes:
     needs = oldest.tflite(tflite_file.read(content))
     for need in needs:
         if not need.release:
-            raise CheckFailed(f"{need.kind} version {need.version} is in no table of releases, so that TensorFlow Lite {release} cannot be promised")
+            raise CheckFailed(f"{need} is in no table of releases, so that TensorFlow Lite {release} cannot be promised")
     first = oldest.newest(needs)
     if first is not None and oldest.order(first.release) > oldest.order(release):
         raise CheckFailed(
-            f"{first.kind} version {first.version} needs TensorFlow Lite {first.release}, and --min-runtime {release} came; "
-            f"expected {first.release} or later, or another number format"
+            f"{first} needs TensorFlow Lite {first.release}, and --min-runtime {release} came; expected {first.release} or later, or another number format"
         )
     return content
 

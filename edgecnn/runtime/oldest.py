@@ -12,11 +12,16 @@ from edgecnn.runtime.tflite_schema import element_type, operator_name
 # The first TensorFlow release that spreads out kernels which are stored sparse.
 SPARSE_SINCE = RELEASES["DENSIFY"][0]
 
+# Integer FULLY_CONNECTED with a scale a channel came without a version of its own: runtimes that do not know it answer nonsense. 2.12 is the oldest release
+# that still installs, and there it was found to be right.
+DENSE_CHANNELS = "2.12"
+
 # ONNX Runtime release -> newest opset and IR version that it takes. Up to 1.14 from https://onnxruntime.ai/docs/reference/compatibility.html and the IR version
-# of the ONNX release named there (https://github.com/onnx/onnx/blob/main/docs/Versioning.md); from 1.15 on measured with the releases themselves.
+# of the ONNX release named there (https://github.com/onnx/onnx/blob/main/docs/Versioning.md); from 1.15 on
+# measured with the releases themselves: an opset counts from where a float and an int8 classifier of it both load.
 ONNX_RUNTIMES: dict[str, tuple[int, int]] = {
     "1.0": (11, 6), "1.3": (12, 7), "1.6": (13, 7), "1.8": (14, 7), "1.9": (15, 8), "1.11": (16, 8), "1.12": (17, 8), "1.14": (18, 8),
-    "1.15": (19, 9), "1.17": (20, 9), "1.18": (21, 10), "1.21": (22, 10), "1.23": (23, 11), "1.24": (25, 13), "1.25": (26, 13),
+    "1.15": (18, 9), "1.16": (19, 9), "1.17": (20, 9), "1.18": (21, 10), "1.21": (22, 10), "1.23": (22, 11), "1.24": (25, 13), "1.25": (26, 13),
 }  # fmt: skip
 
 
@@ -27,11 +32,16 @@ class Need:
     Attributes:
         kind, version: of the operator; the version is what its types and options need, or the file's own where that is later.
         release: first TensorFlow release with it, "" where that is not known.
+        use: what about its use needs that release, where its version does not say it.
     """
 
     kind: str
     version: int
     release: str
+    use: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} version {self.version}{f' {self.use}' if self.use else ''}"
 
 
 def order(release: str) -> tuple[int, ...]:
@@ -51,26 +61,37 @@ def tflite(model: Any) -> list[Need]:
     found: dict[str, int] = {}
     for code in model.operatorCodes:
         found[operator_name(code)] = max(found.get(operator_name(code), 0), code.version)
+    late = set()
     for graph, operator in _operators(model):
         kind = operator_name(model.operatorCodes[operator.opcodeIndex])
         found[kind] = max(found[kind], version(model, graph, operator))
-    return [Need(kind, number, _release(kind, number)) for kind, number in sorted(found.items())]
+        if kind == "FULLY_CONNECTED" and _integer_with_channels(graph, operator):
+            late.add(kind)
+    return [_need(kind, number, kind in late) for kind, number in sorted(found.items())]
+
+
+def _need(kind: str, number: int, late: bool) -> Need:
+    known = RELEASES.get(kind, ())
+    release = known[number - 1] if 0 < number <= len(known) else ""
+    if late and release and order(release) < order(DENSE_CHANNELS):
+        return Need(kind, number, DENSE_CHANNELS, "with a scale a channel")
+    return Need(kind, number, release)
+
+
+def _integer_with_channels(graph: Any, operator: Any) -> bool:
+    source, kernel = (graph.tensors[i] for i in operator.inputs[:2])
+    return _type(source) in ("int8", "int16") and _per_channel(kernel)
 
 
 def _operators(model: Any) -> Iterator[tuple[Any, Any]]:
     return ((graph, operator) for graph in model.subgraphs for operator in graph.operators or ())
 
 
-def _release(kind: str, number: int) -> str:
-    known = RELEASES.get(kind, ())
-    return known[number - 1] if number <= len(known) else ""
-
-
 def words(needs: list[Need]) -> str:
     """`TensorFlow Lite 2.3 or later (for CONV_2D version 4)`; says what is not known."""
     first = newest(needs)
-    unknown = [f"{need.kind} version {need.version}" for need in needs if not need.release]
-    known = f"TensorFlow Lite {first.release} or later (for {first.kind} version {first.version})" if first else "TensorFlow Lite"
+    unknown = [str(need) for need in needs if not need.release]
+    known = f"TensorFlow Lite {first.release} or later (for {first})" if first else "TensorFlow Lite"
     return known + (f"; not known for {', '.join(unknown)}" if unknown else "")
 
 

@@ -58,8 +58,14 @@ class Export:
 
         for release in (self.min_tflite, self.min_onnxruntime):
             refuse(bool(release) and not _RELEASE.fullmatch(release), f"release '{release}': expected numbers with points between, such as 2.9")
-        refuse(bool(self.min_tflite) and "tflite" not in self.formats, f"release {self.min_tflite} is of TensorFlow Lite, and no .tflite is written")
-        refuse(bool(self.min_onnxruntime) and "onnx" not in self.formats, f"release {self.min_onnxruntime} is of ONNX Runtime, and no .onnx is written")
+        refuse(
+            bool(self.min_tflite) and "tflite" not in self.formats,
+            f"release {self.min_tflite} is of TensorFlow Lite, and no .tflite is written",
+        )
+        refuse(
+            bool(self.min_onnxruntime) and "onnx" not in self.formats,
+            f"release {self.min_onnxruntime} is of ONNX Runtime, and no .onnx is written",
+        )
 
     def oldest(self, suffix: str) -> str:
         """The oldest release that must run files with that suffix, "" for any."""
