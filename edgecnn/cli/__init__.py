@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "export": "write a model as TFLite and ONNX, in one or more number formats",
     "validate": "compare exported files with their original: accuracy, size, latency",
     "compare": "hold two runs of validate side by side, or draw one again",
+    "check": "say whether MediaPipe Tasks or ML Kit takes a file, and mend it",
     "benchmark": "measure the latency of files, and nothing else",
     "pack": "make a file smaller for a download, losslessly",
     "unpack": "bring back a file that was packed",

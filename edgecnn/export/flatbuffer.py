@@ -28,25 +28,23 @@ def tidied(model: schema.ModelT) -> bytes:
     return pack(model)
 
 
-def finished(content: bytes, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> bytes:
-    """The file as it is shipped: ends named and described, metadata `entries` (name -> bytes) added, and those called `stale` left out."""
-    model = read(content)
-    _name_ends(model.subgraphs[0])
-    model.signatureDefs = [_signature(model.subgraphs[0])]
-    kept = [entry for entry in model.metadata or [] if entry.name.decode() not in {*entries, *stale}]
+def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
+    """Put metadata `entries` (name -> bytes) in place of those of the same names, and leave out those called `stale`; changes the model in place."""
+    old = {entry.name.decode(): entry for entry in model.metadata or []}
+    kept = [entry for name, entry in old.items() if name not in {*entries, *stale}]
     for name, value in entries.items():
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(value, np.uint8)
-        model.buffers.append(buffer)
-        entry = schema.MetadataT()
-        entry.name, entry.buffer = name.encode(), len(model.buffers) - 1
+        entry = old.get(name) or schema.MetadataT()
+        if name not in old:
+            entry.name, entry.buffer = name.encode(), len(model.buffers)
+            model.buffers.append(schema.BufferT())
+        model.buffers[entry.buffer].data = np.frombuffer(value, np.uint8)
         kept.append(entry)
     model.metadata = kept
-    return pack(model)
 
 
-def _name_ends(graph: schema.SubGraphT) -> None:
-    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was."""
+def name_ends(model: schema.ModelT) -> None:
+    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was, in one signature."""
+    graph = model.subgraphs[0]
     ends = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
     for index, tensor in enumerate(graph.tensors):
         name = tensor.name.decode()
@@ -54,20 +52,20 @@ def _name_ends(graph: schema.SubGraphT) -> None:
             tensor.name = ends[index].encode()
         elif name in (INPUT, OUTPUT):
             tensor.name = f"{name}_inside".encode()
+    model.signatureDefs = [_signature(graph)]
 
 
 def with_uint8_interface(content: bytes) -> bytes:
     """An int8 file with uint8 input and output: zero points move by 128, and the network between stays as it is. A float end stays float."""
     model = read(content)
     graph = model.subgraphs[0]
-    quantize = operator_code(model, schema.BuiltinOperator.QUANTIZE)
     if graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8:
         inside, outside = graph.inputs[0], _uint8_twin(graph, graph.inputs[0])
-        graph.operators.insert(0, _operator(quantize, inside, outside))
+        graph.operators.insert(0, _requantize(model, inside, outside))
         graph.inputs = [outside]
     if graph.tensors[graph.outputs[0]].type == schema.TensorType.INT8:
         inside, outside = graph.outputs[0], _uint8_twin(graph, graph.outputs[0])
-        graph.operators.append(_operator(quantize, outside, inside))
+        graph.operators.append(_requantize(model, outside, inside))
         graph.outputs = [outside]
     return pack(model)
 
@@ -95,9 +93,9 @@ def operator_code(model: schema.ModelT, builtin: int, version: int = 1) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _operator(code: int, target: int, source: int) -> schema.OperatorT:
+def _requantize(model: schema.ModelT, target: int, source: int) -> schema.OperatorT:
     operator = schema.OperatorT()
-    operator.opcodeIndex, operator.inputs, operator.outputs = code, [source], [target]
+    operator.opcodeIndex, operator.inputs, operator.outputs = operator_code(model, schema.BuiltinOperator.QUANTIZE), [source], [target]
     operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.QuantizeOptions, schema.QuantizeOptionsT()
     return operator
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.card import EMBEDDED, Card, Preprocessing
 from edgecnn.progress import Progress
+from edgecnn.settings import About
 
 if TYPE_CHECKING:
     import keras
@@ -67,12 +68,20 @@ class Format(Protocol):
         """Those from the last one with weights on."""
         ...
 
-    def finish(self, content: Any, card: Card) -> bytes:
-        """The bytes of the file, with the card inside."""
+    def finish(self, content: Any, card: Card, about: About) -> bytes:
+        """The bytes of the file, with the card inside, and what else is to be said of the model where the format has a place for it."""
         ...
 
     def sparse(self, content: bytes) -> bytes:
         """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
+        ...
+
+    def older(self, content: bytes, release: str) -> bytes:
+        """A finished file in a form that the runtime of that release takes; `content` itself where it is one.
+
+        Raises:
+            CheckFailed: there is none.
+        """
         ...
 
 
@@ -112,14 +121,15 @@ class TFLite:
     def head(self, content: bytes) -> tuple[str, ...]:
         return _from_last_weights(_room("tflite_layers").operators(content))
 
-    def finish(self, content: bytes, card: Card) -> bytes:
-        # The converter computed the oldest runtime for the float operators; for derived ones it would be wrong.
-        stale = () if card.scheme == "float32" else ("min_runtime_version",)
+    def finish(self, content: bytes, card: Card, about: About) -> bytes:
         content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
-        return _room("flatbuffer").finished(content, {EMBEDDED: card.dumps(lines=False).encode()}, stale)
+        return _room("shipping").finished(content, card, about)
 
     def sparse(self, content: bytes) -> bytes:
         return _room("sparse").sparse(content)
+
+    def older(self, content: bytes, release: str) -> bytes:
+        return _room("older").tflite(content, release)
 
 
 class ONNX:
@@ -159,11 +169,16 @@ class ONNX:
     def head(self, content: Any) -> tuple[str, ...]:
         return _from_last_weights(_room("onnx_layers").operators(content))
 
-    def finish(self, content: Any, card: Card) -> bytes:
-        return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False)})
+    def finish(self, content: Any, card: Card, about: About) -> bytes:
+        # Names of https://github.com/onnx/onnx/blob/main/docs/MetadataProps.md.
+        said = {"model_author": about.author, "model_license": about.license}
+        return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False), **{key: value for key, value in said.items() if value}})
 
     def sparse(self, content: bytes) -> bytes:
         return content
+
+    def older(self, content: bytes, release: str) -> bytes:
+        return _room("older").onnx_file(content, release)
 
 
 def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.export import flatbuffer
+from edgecnn.export import flatbuffer, versions
+from edgecnn.export.metadata import archive
 
 _Op, _Type = schema.BuiltinOperator, schema.TensorType
 WEIGHTED = (_Op.CONV_2D, _Op.DEPTHWISE_CONV_2D, _Op.FULLY_CONNECTED, _Op.DEQUANTIZE)
@@ -53,7 +54,8 @@ class Form:
 
 def sparse(content: bytes) -> bytes:
     """The file with each kernel stored sparse that is smaller so; `content` itself where there is none. The answers are those of `content`."""
-    model = flatbuffer.read(content)
+    plain, attached = archive.split(content)
+    model = flatbuffer.read(plain)
     (graph, *others) = model.subgraphs
     if others:
         return content
@@ -66,7 +68,8 @@ def sparse(content: bytes) -> bytes:
         operator.inputs = np.array([densified.get(int(index), int(index)) for index in operator.inputs], np.int32)
     graph.operators[:0] = [_densify(code, source, target) for source, target in densified.items()]
     flatbuffer.drop_unused(model)
-    packed = flatbuffer.pack(model)
+    versions.settle(model)
+    packed = archive.join(flatbuffer.pack(model), attached)
     return packed if len(packed) < len(content) else content
 
 

@@ -14,13 +14,14 @@ import numpy as np
 from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, NoCalibration, unknown
+from edgecnn.errors import BadData, CheckFailed, NoCalibration, unknown
 from edgecnn.export import Exported, check, memory, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.pictures import Material
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
+from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.schemes import scheme
@@ -132,7 +133,7 @@ class Workshop:
         how = how or self.settings.int8
         content, manifest = self._derived(name, how)
         quantization = {**asdict(how), **(told or {})} if name == "int8" else {}
-        return self.format.finish(content, self.card.for_export(name, manifest, quantization))
+        return self.format.finish(content, self.card.for_export(name, manifest, quantization), self.settings.about)
 
     def write(self, name: str, folder: Path, how: PostTraining | None = None, told: Mapping[str, object] | None = None) -> Exported:
         """Write one scheme: make it, run it, compare it, and only then give it its name; arguments as those of `make`.
@@ -142,7 +143,7 @@ class Workshop:
         """
         target = folder / scheme(name).file_name(self.card.name, self.format.suffix)
         self.progress.step(f"writing {target}, running it and comparing it")
-        content = self.make(name, how, told)
+        content = self._old_enough(self.make(name, how, told), target)
         with files.replacing(target) as staged:
             staged.write_bytes(content)
             expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
@@ -150,9 +151,20 @@ class Workshop:
             answers = evaluate(staged, shown).probabilities
             found = check.compare(answers, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
-            stored = storage.choose(self.format, name, content, staged, shown, answers) if self.settings.sparse else storage.Storage(content)
+            stored = storage.choose(self.format, name, content, staged, shown, answers) if self._may_be_sparse() else storage.Storage(content)
         size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
         return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
+
+    def _old_enough(self, content: bytes, target: Path) -> bytes:
+        release = self.settings.oldest(self.format.suffix)
+        try:
+            return self.format.older(content, release) if release else content
+        except CheckFailed as error:
+            raise CheckFailed(f"{target} was not written: {error}") from error
+
+    def _may_be_sparse(self) -> bool:
+        release = self.settings.oldest(self.format.suffix)
+        return self.settings.sparse and not (release and order(release) < order(SPARSE_SINCE))
 
     def calibrate(self, how: PostTraining, name: str = "int8", *, with_ranges: bool) -> Calibrated:
         """What quantized files of a scheme are derived from; operators kept wide do not matter to it."""

@@ -12,6 +12,7 @@ from onnx import numpy_helper, shape_inference
 from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.errors import BadFile
+from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
 
@@ -55,7 +56,7 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
         outputs=tuple(_tensor(t) for t in graph.output),
         operators=tuple(operators),
         weight_bytes=_weight_bytes(constants[name] for name in sorted(counted)),
-        requires=f"opset {max((o.version for o in model.opset_import if o.domain in ('', 'ai.onnx')), default=0)}, IR version {model.ir_version}",
+        requires=oldest.onnx_words(max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0), model.ir_version),
         metadata=entries,
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
         ends_in_softmax=bool(changing) and changing[-1] == "Softmax",

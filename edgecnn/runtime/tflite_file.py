@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import struct
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ from ai_edge_litert import schema_py_generated as schema
 from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.errors import BadFile
+from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
+from edgecnn.runtime.tflite_schema import element_type, operator_name, text
 
 # Operators whose constant inputs are weights, whatever their type; elsewhere an int32 constant is a shape, an axis or a padding.
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
@@ -58,7 +59,7 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
 def info(path: Path, content: bytes) -> FileInfo:
     """`describe` of a file whose content is at hand."""
     model = read(content, path)
-    graph, entries = model.subgraphs[0], _metadata(model)
+    graph, entries, needs = model.subgraphs[0], _metadata(model), oldest.tflite(model)
     spread = _spread(model, graph)
     operators = [_operator(model, graph, op) for op in graph.operators or ()]
     changing = [op.kind for op in operators if op.kind not in _VALUE_KEEPING]
@@ -70,7 +71,7 @@ def info(path: Path, content: bytes) -> FileInfo:
         outputs=tuple(tensor(graph.tensors[i]) for i in graph.outputs),
         operators=tuple(operators),
         weight_bytes=_weight_bytes(model, graph),
-        requires=_requires(entries),
+        requires=oldest.words(needs),
         metadata=entries,
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
         sparse_kernels=len(spread),
@@ -86,8 +87,8 @@ def tensor(raw: Any) -> Tensor:
     shape = tuple(None if d < 0 else int(d) for d in (signature if signature is not None else ()))
     scales = raw.quantization.scale if raw.quantization is not None else None
     if scales is None or len(scales) != 1:
-        return Tensor(_text(raw.name), shape, _dtype(raw.type))
-    return Tensor(_text(raw.name), shape, _dtype(raw.type), float(scales[0]), int(raw.quantization.zeroPoint[0]))
+        return Tensor(text(raw.name), shape, element_type(raw.type))
+    return Tensor(text(raw.name), shape, element_type(raw.type), float(scales[0]), int(raw.quantization.zeroPoint[0]))
 
 
 def _check_indices(model: Any) -> None:
@@ -115,13 +116,8 @@ def _metadata(model: Any) -> dict[str, bytes]:
     found = {}
     for entry in model.metadata or ():
         data = model.buffers[entry.buffer].data
-        found[_text(entry.name)] = b"" if data is None else bytes(np.asarray(data, np.uint8))
+        found[text(entry.name)] = b"" if data is None else bytes(np.asarray(data, np.uint8))
     return found
-
-
-def _requires(entries: dict[str, bytes]) -> str:
-    version = entries.get("min_runtime_version", b"").rstrip(b"\0 ").decode("ascii", "replace")
-    return f"TensorFlow Lite {version} or later" if version else ""
 
 
 def _operator(model: Any, graph: Any, op: Any) -> Operator:
@@ -134,13 +130,11 @@ def _operator(model: Any, graph: Any, op: Any) -> Operator:
         kernel = graph.tensors[op.inputs[1]]  # in a float16 file no constant, but what DEQUANTIZE makes of one
         macs = _macs(kind, [int(d) for d in kernel.shape], [int(d) for d in result.shape])
     sizes = [math.prod(int(d) for d in w.shape) for w in weights]
-    return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
+    return Operator(kind, text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
 
 
 def _kind(model: Any, op: Any) -> str:
-    code = model.operatorCodes[op.opcodeIndex]
-    # Old writers fill the one-byte field only, which ends at 127.
-    return _text(code.customCode) if code.customCode else _kinds().get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+    return operator_name(model.operatorCodes[op.opcodeIndex])
 
 
 def _weights(model: Any, graph: Any, op: Any) -> list[int]:
@@ -150,7 +144,7 @@ def _weights(model: Any, graph: Any, op: Any) -> list[int]:
         return []
     weighted = kind in _WEIGHTED
     constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and is_constant(model, graph.tensors[i])]
-    return [i for i in constants if weighted or _dtype(graph.tensors[i].type) not in _INDEX_TYPES]
+    return [i for i in constants if weighted or element_type(graph.tensors[i].type) not in _INDEX_TYPES]
 
 
 def is_constant(model: Any, raw: Any) -> bool:
@@ -171,7 +165,7 @@ def _weight_bytes(model: Any, graph: Any) -> dict[str, int]:
     total: dict[str, int] = {}
     for i in sorted(used):
         raw = graph.tensors[i]
-        total[_dtype(raw.type)] = total.get(_dtype(raw.type), 0) + _bytes(model, raw)
+        total[element_type(raw.type)] = total.get(element_type(raw.type), 0) + _bytes(model, raw)
     return total
 
 
@@ -184,25 +178,7 @@ def _bytes(model: Any, raw: Any) -> int:
 
 
 def _dense_bytes(raw: Any) -> int:
-    count, dtype = math.prod(int(d) for d in raw.shape), _dtype(raw.type)
+    count, dtype = math.prod(int(d) for d in raw.shape), element_type(raw.type)
     if dtype in _HALF_BYTE:
         return (count + 1) // 2
     return count * np.dtype(dtype).itemsize
-
-
-@cache
-def _kinds() -> dict[int, str]:
-    return {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-
-
-@cache
-def _dtypes() -> dict[int, str]:
-    return {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
-
-
-def _dtype(code: int) -> str:
-    return _dtypes().get(code, "unknown")
-
-
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode("utf-8", "replace")

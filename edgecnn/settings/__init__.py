@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecnn.settings.about import About
 from edgecnn.settings.augment import FILLS, Augment
 from edgecnn.settings.budget import GOALS, Budget, Search
 from edgecnn.settings.channels import IMPORTANCES, Channels
@@ -27,6 +28,7 @@ __all__ = [
     "RANGES",
     "ROUNDINGS",
     "SCHEDULES",
+    "About",
     "Augment",
     "Budget",
     "Channels",

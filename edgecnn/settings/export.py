@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from edgecnn.schemes import SCHEMES, scheme
+from edgecnn.settings.about import About
 from edgecnn.settings.post_training import PostTraining
 from edgecnn.settings.refuse import refuse
 
 IO_TYPES = ("uint8", "int8", "float32")
+
+_RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Export:
             default catches broken files, not poor ones: how good a file is, is what `edgecnn validate` says.
         int8: how int8 is reached.
         sparse: store kernels with many zeros sparse in TFLite, where that is smaller and LiteRT gives the same answers.
+        about: what files say of the model beyond its card.
+        min_tflite, min_onnxruntime: oldest release of TensorFlow Lite and of ONNX Runtime that must run the files, such as "2.9"; "" for any.
     """
 
     schemes: tuple[str, ...] = ("float32",)
@@ -36,6 +42,9 @@ class Export:
     min_agreement: float = 0.25
     int8: PostTraining = field(default_factory=PostTraining)
     sparse: bool = True
+    about: About = field(default_factory=About)
+    min_tflite: str = ""
+    min_onnxruntime: str = ""
 
     def __post_init__(self) -> None:
         for name in self.schemes:
@@ -46,6 +55,21 @@ class Export:
         refuse(self.io not in IO_TYPES, f"input/output type '{self.io}': expected one of {', '.join(IO_TYPES)}")
         refuse(self.calibration < 1, f"{self.calibration} calibration pictures: expected 1 or more")
         refuse(not 0 <= self.min_agreement <= 1, f"least agreement {self.min_agreement}: expected a share from 0 to 1")
+
+        for release in (self.min_tflite, self.min_onnxruntime):
+            refuse(bool(release) and not _RELEASE.fullmatch(release), f"release '{release}': expected numbers with points between, such as 2.9")
+        refuse(
+            bool(self.min_tflite) and "tflite" not in self.formats,
+            f"release {self.min_tflite} is of TensorFlow Lite, and no .tflite is written",
+        )
+        refuse(
+            bool(self.min_onnxruntime) and "onnx" not in self.formats,
+            f"release {self.min_onnxruntime} is of ONNX Runtime, and no .onnx is written",
+        )
+
+    def oldest(self, suffix: str) -> str:
+        """The oldest release that must run files with that suffix, "" for any."""
+        return {"tflite": self.min_tflite, "onnx": self.min_onnxruntime}[suffix]
 
     def files(self) -> tuple[tuple[str, str], ...]:
         """(scheme, format) of every file to write, in the order of writing."""

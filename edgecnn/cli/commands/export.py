@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgecnn.cli import compress_options, ladder_table, options
+from edgecnn.cli import about_options, compress_options, ladder_table, options
 from edgecnn.cli.commands.compress import report
 from edgecnn.cli.text import bytes_of, columns, percent
 from edgecnn.errors import BadSetting
@@ -47,7 +47,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--fresh", action="store_true", help="measure and train again what was done before")
     compress_options.add_steps(parser, "done to the model first, as by `edgecnn compress`, in this order")
     compress_options.add_fine_tuning(parser, without=("seed",))
-    options.add_preprocessing(parser)
+    about_options.add(parser)
+    options.add_preprocessing(parser, labels=False)
 
 
 def _add_post_training(group: argparse._ArgumentGroup) -> None:
@@ -64,7 +65,8 @@ def _add_post_training(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compress where that is asked for, export, then print one line a file."""
     int8 = PostTraining(args.ranges, args.rounding, args.equalize, head=args.head, wide=tuple(args.wide))
-    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse)
+    said = {"about": about_options.about(args), **about_options.oldest(args)}
+    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse, **said)
     _check(args, settings)
     from edgecnn import card as cards
     from edgecnn import zoo
@@ -111,7 +113,7 @@ def _written(args: argparse.Namespace, model: Path, settings: Export, compressio
         print(f"{report(done)}\n")
         model, preprocessing = done.path, None
     common = {
-        "data": args.data, "preprocessing": preprocessing, "labels": options.label_names(args.labels), "out": args.out, "name": args.name,
+        "data": args.data, "preprocessing": preprocessing, "labels": about_options.labels(args), "out": args.out, "name": args.name,
         "strict": args.strict, "progress": said,
     }  # fmt: skip
     plain = tuple(name for name in settings.schemes if budget is None or name != "int8")

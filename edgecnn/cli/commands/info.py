@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn import zoo
 from edgecnn.card import Card, Preprocessing
-from edgecnn.cli import architecture_info
+from edgecnn.cli import architecture_info, metadata_info
 from edgecnn.cli.text import bytes_of, columns, counted, percent
 from edgecnn.errors import BadFile, UnknownName
 
@@ -88,6 +88,8 @@ def _file(found: FileInfo, layers: int) -> str:
     facts += _card(found.card) if found.card else [("card", "none; not made by edgecnn, or its card was lost")]
     if found.card:
         facts += [("bytes as input", text) for text in _mapping(found.inputs, found.card.preprocessing)]
+    if found.format == "TFLite":
+        facts += metadata_info.facts(metadata_info.read(found.path))
     return f"{found.path}\n{columns(facts)}\n\n{_layers(found.operators, layers)}\n\nNext: {_next(found)}"
 
 
@@ -162,4 +164,5 @@ def _plain(found: FileInfo) -> dict[str, object]:
     """The description as JSON can hold it; of other metadata entries the sizes."""
     mapping = _mapping(found.inputs, found.card.preprocessing) if found.card else []
     sums = {"parameters": found.parameters, "macs": found.macs, "bytes_as_input": mapping}
-    return {**asdict(found), "path": str(found.path), "metadata": {key: len(value) for key, value in found.metadata.items()}, **sums}
+    sizes, told = {key: len(value) for key, value in found.metadata.items()}, metadata_info.plain(metadata_info.read(found.path))
+    return {**asdict(found), "path": str(found.path), "metadata": sizes, "tflite_metadata": told, **sums}

@@ -1,0 +1,71 @@
+"""Say whether MediaPipe Tasks or ML Kit takes a .tflite, and mend what can be mended."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn.card import Preprocessing
+from edgecnn.cli import options
+from edgecnn.errors import BadSetting, unknown
+
+if TYPE_CHECKING:
+    from edgecnn.export.tasks import Finding
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of `edgecnn check`."""
+    parser.add_argument("file", metavar="FILE", help="a .tflite file, whoever made it")
+    parser.add_argument("--for", dest="library", default="mediapipe", metavar="LIBRARY", help="mediapipe or mlkit (default: %(default)s)")
+    parser.add_argument("--repair", action="store_true", help="write a copy with types, batch and metadata as the library wants them; it is run and compared")
+    parser.add_argument("--out", metavar="FILE", help="where to write the copy (default: beside the file, with _LIBRARY after its name)")
+    group = parser.add_argument_group("with --repair, for files that do not say it")
+    options.add_input(group)
+    group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line a reason; 0 where the library takes the file, else 1."""
+    from edgecnn.export import tasks
+
+    if args.library not in tasks.LIBRARIES:
+        raise unknown("library", args.library, tasks.LIBRARIES)
+    given = [name for name in ("out", "labels", "mean", "std", "order", "resize") if getattr(args, name) is not None]
+    if given and not args.repair:
+        raise BadSetting(f"--{given[0]} is of a repair: expected --repair beside it")
+    name = tasks.LIBRARIES[args.library]
+    path = Path(args.file)
+    if args.repair:
+        out = Path(args.out) if args.out else path.with_name(f"{path.stem}_{args.library}.tflite")
+        found = tasks.repair(path, out, library=args.library, labels=options.label_names(args.labels), preprocessing=_preprocessing(args, path))
+        print(f"wrote {out}: run beside {path.name}, with the same answers")
+        path = out
+    else:
+        found = tasks.check(path, args.library)
+    refused = [one for one in found if one.refused]
+    print(f"{path}: {name} {'takes it' if not refused else 'does not take it, or would answer wrongly'}")
+    for one in found:
+        print(_line(one, path))
+    if not refused:
+        print(f"\nNext: edgecnn info {path}")
+    return 1 if refused else 0
+
+
+def _line(one: Finding, path: Path) -> str:
+    return f"  {'' if one.refused else 'note: '}{one.problem}: {one.remedy.replace('FILE', str(path), 1)}"
+
+
+def _preprocessing(args: argparse.Namespace, path: Path) -> Preprocessing | None:
+    """What the options say of the input, at the size that the file has; None where they say nothing."""
+    said = options.said_of_input(args)
+    if not said:
+        return None
+    from edgecnn.runtime import tflite_file
+
+    shape = tflite_file.describe(path).inputs[0].shape
+    if len(shape) != 4 or None in shape[1:]:
+        raise BadSetting(f"{path}: its input is not a picture of one size; --mean, --std, --order and --resize cannot be of use to it")
+    height, width, channels = (side or 1 for side in shape[1:])
+    values = {"order": "grey" if channels == 1 else "rgb", "mean": (128.0,), "std": (128.0,), **said}
+    return Preprocessing(height, width, **values)

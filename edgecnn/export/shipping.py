@@ -1,0 +1,24 @@
+"""The last step of a .tflite: names, versions, card and metadata, so that it can be run, checked and embedded with nothing beside it."""
+
+from __future__ import annotations
+
+from edgecnn.card import EMBEDDED, Card
+from edgecnn.export import flatbuffer, metadata, versions
+from edgecnn.export.metadata import archive, codec, trees
+from edgecnn.export.metadata.describe import describe
+from edgecnn.settings import About
+
+
+def finished(content: bytes, card: Card, about: About) -> bytes:
+    """The file as it is shipped.
+
+    Raises:
+        BadData: translated class names in another number than the outputs.
+    """
+    model = flatbuffer.read(content)
+    flatbuffer.name_ends(model)
+    versions.settle(model)
+    told = describe(model, card, about)
+    entries = {EMBEDDED: card.dumps(lines=False).encode(), metadata.ENTRY: codec.encode(trees.tree(told))}
+    flatbuffer.set_entries(model, entries)
+    return archive.join(flatbuffer.pack(model), trees.files(told))
