@@ -13,7 +13,7 @@ import pytest
 import tiny_nets
 from helpers import ROOT, edgecnn, refused
 from PIL import Image
-from test_validate import CLASSES, PREPROCESSING, shop  # noqa: F401 - a fixture
+from test_validate import CLASSES, PREPROCESSING, reordered, shop  # noqa: F401 - a fixture
 
 from edgecnn import data
 from edgecnn.errors import BadData
@@ -114,6 +114,13 @@ class TestOnPicturesOfOurOwn:
         assert not named & {"(pixel - 128) / 128", "nearest pixel", "area", "letterboxed", "cropped, not stretched", "EXIF ignored"}, "16x16 pictures for 16x16"
         assert not named & {"RGB for BGR", "stretched, not cropped", "128 off (int8 / uint8)", "labels sorted"}, "these need other files"
         assert {"BGR for RGB", "signed bytes", "mirrored", "pixel / 255"} <= named
+
+    def test_background_outputs_are_no_answers(self, shop, tmp_path):  # noqa: F811
+        path = reordered(shop / "bare" / "net.onnx", tmp_path / "five.onnx", [0, 1, 2, 3], background=True)
+        row = validate(path, data=shop / "colors", threads=(), label_offset=1, doctor=Doctor()).groups[0].rows[0]
+        assert row.diagnosis.right == row.top1
+        late = next(m for m in row.mistakes if "labels one too late" in (m.name, *m.same))
+        assert late.agreement.count == 0
 
     def test_without_the_right_answers_agreement_stands_for_accuracy(self, shop):  # noqa: F811
         options = {"data": shop / "colors", "threads": (), "labels": ("apple", "pear", "plum", "fig")}
