@@ -46,6 +46,20 @@ def paired_interval(gained: float, lost: float, total: float, confidence: float 
     return low, high
 
 
+def unpaired_interval(correct: int, total: int, other: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval (low, high) of correct / total - other / of, two shares that were measured on different pictures, as shares from -1 to 1.
+
+    Newcombe's, made of the two Wilson intervals: it keeps its level near 0 and 100 %. (-1, 1) when a total is 0. Newcombe, 1998, method 10,
+    https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I
+    """
+    if total == 0 or of == 0:
+        return -1.0, 1.0
+    first, second = correct / total, other / of
+    (low, high), (low2, high2) = wilson(correct, total, confidence), wilson(other, of, confidence)
+    change = first - second
+    return max(-1.0, change - sqrt((first - low) ** 2 + (high2 - second) ** 2)), min(1.0, change + sqrt((high - first) ** 2 + (second - low2) ** 2))
+
+
 def mcnemar(gained: int, lost: int) -> float:
     """Exact two-sided p-value of "as many pictures were gained as lost"; 1 when neither happened.
 

@@ -12,7 +12,7 @@ import pytest
 from pets import CLASSES, SIZE, Recorder, fill, pack, picture
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import DATASETS, SPLITS, calibration, load
+from edgecnn.data import DATASETS, SPLITS, calibration, load, originals
 from edgecnn.errors import BadData, BadFile, BadSetting, UnknownName
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -38,6 +38,17 @@ def test_broken_pictures_are_named_and_skipped(folder):
     rows = {name: row for split in SPLITS for name, row in zip(whole.splits[split].names, whole.splits[split].pictures, strict=True)}
     for split in data.splits.values():
         assert all(np.array_equal(row, rows[name]) for name, row in zip(split.names, split.pictures, strict=True))
+
+
+@pytest.mark.parametrize("suffix", ["", ".tar", ".zip"])
+def test_originals_are_the_files_themselves(folder, suffix):
+    source = pack(folder, suffix, "pets/") if suffix else folder
+    names = load(source, SIZE).splits["test"].names[::-1]
+    found = dict(originals(source, names))
+    assert sorted(found) == list(range(len(names)))
+    assert all(found[i] == (folder / name).read_bytes() for i, name in enumerate(names))
+    with pytest.raises(BadData, match=r"1 of 1 pictures are not in .* any more, the first is cat/zebra.ppm"):
+        originals(source, ["cat/zebra.ppm"])
 
 
 def test_strict_refuses_broken_pictures_also_from_the_cache(folder):

@@ -99,7 +99,21 @@ def test_answers_do_not_depend_on_the_batch(nets):
     np.testing.assert_allclose(runner(PICTURES), alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["float.tflite", "int_uint8.tflite", "nchw_float32.onnx", "fixed.onnx", "net.keras"])
+FORMS = ["float.tflite", "int_uint8.tflite", "nchw_float32.onnx", "fixed.onnx", "net.keras"]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_stored_inputs_are_fed_as_they_are(nets, name):
+    runner = open_model(nets / name)
+    stored = PICTURES if name.startswith("int") else ((PICTURES - np.float32(128)) / np.float32(128))
+    stored = stored.transpose(0, 3, 1, 2) if name.endswith(".onnx") else stored
+    np.testing.assert_allclose(runner.feed(stored), runner.scores(PICTURES), atol=1e-6)
+    for wrong in (stored.astype(np.float64), stored[:, :2], stored[0]):
+        with pytest.raises(BadData, match=r"inputs .* expects \S+ \w+ \["):
+            runner.feed(wrong)
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_latencies_are_positive_and_as_many_as_asked(nets, name):
     times = open_model(nets / name).latencies(4)
     assert len(times) == 4

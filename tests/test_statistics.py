@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from edgecnn.statistics import holm, mcnemar, paired_interval
+from edgecnn.statistics import holm, mcnemar, paired_interval, unpaired_interval
 from edgecnn.validate import verdict
 from edgecnn.validate.accuracy import bootstrap_interval, change_of_counts
 from edgecnn.validate.report import Verdict
@@ -109,3 +109,13 @@ def test_mcnemar_is_the_exact_binomial_test(gained, lost):
 def test_mcnemar_of_nothing_and_of_thousands():
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(2000, 2100) == pytest.approx(stats.binomtest(2000, 4100).pvalue)
+
+
+def test_unpaired_interval_is_the_one_that_newcombe_prints():
+    # Newcombe, 1998, Table II, method 10: 56/70 - 48/80, and 9/10 - 3/10.
+    assert unpaired_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert unpaired_interval(9, 10, 3, 10) == pytest.approx((0.1705, 0.8090), abs=5e-5)
+
+
+def test_unpaired_interval_of_no_pictures_says_nothing():
+    assert unpaired_interval(0, 0, 5, 10) == unpaired_interval(5, 10, 0, 0) == (-1.0, 1.0)

@@ -3,10 +3,11 @@
     python tools/benchmark.py start        `edgecnn --help` and `edgecnn list`
     python tools/benchmark.py export       int8 and all eight files of MobileNet 1.0 at 224, against TensorFlow's guide (tools/guide_int8.py)
     python tools/benchmark.py evaluation   pictures a second of `edgecnn validate` against a bare loop of single-threaded interpreters
+    python tools/benchmark.py validation   a second validation of the same original, and memory of 200,000 pictures (tools/benchmark_validation.py)
     python tools/benchmark.py groups       training step and files of ResNeXt-50: native groups against slices (tools/benchmark_groups.py)
     python tools/benchmark.py training     pictures a second of `edgecnn train` against plain Keras and plain PyTorch, with options of its own
                                            (tools/benchmark_training.py)
-    python tools/benchmark.py              all five
+    python tools/benchmark.py              all six
 
 The network has made-up weights that pass pictures through, so that its answers vary and survive rounding; the pictures are generated. Only time and
 memory are read here.
@@ -36,7 +37,7 @@ CALIBRATION = 100
 def main() -> None:
     """Run the parts that were named."""
     # The last two load TensorFlow here, and a process that is started from a large one is accounted as large.
-    parts = {"start": start, "export": export, "training": training, "evaluation": evaluation, "groups": groups}
+    parts = {"start": start, "export": export, "validation": validation, "training": training, "evaluation": evaluation, "groups": groups}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to measure; all when left out")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way (default: %(default)s)")
@@ -90,6 +91,13 @@ def evaluation(folder: Path, rounds: int) -> None:
         print(f"  {name:<32} {value:7.1f} pictures/s   {value / rate['bare loop']:5.2f} of the bare loop")
 
 
+def validation(folder: Path, rounds: int) -> None:
+    """Whole-process time of a second validation over the first, and memory over the number of pictures."""
+    import benchmark_validation
+
+    benchmark_validation.measure(folder, rounds, _measured)
+
+
 def groups(folder: Path, rounds: int) -> None:
     """A training step, bytes and operators inside one process: form (c) of ResNeXt with native groups, and sliced as notebooks write it."""
     from benchmark_groups import measure
@@ -136,10 +144,10 @@ def _in_turn(ways: dict[str, list[object]], rounds: int, first: int) -> None:
         print(f"  {name:<32} {seconds:7.2f} s {seconds / base[0]:5.2f}x   peak {megabytes:6.0f} MiB {megabytes / base[1]:5.2f}x")
 
 
-def _measured(command: list[str]) -> tuple[float, float]:
+def _measured(command: list[str], env: dict[str, str] = ENVIRONMENT) -> tuple[float, float]:
     """Seconds and peak MiB of one process, by the operating system's account of it."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     complaint = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Style and tests. Makes .venv first. Tests on real pictures run where EDGECNN_DATA or ../shared/data names a folder of them, else they are skipped.
 #   tools/test.sh         everything but the slow tests
-#   tools/test.sh --all   everything, on the PyTorch backend too, which is installed first
+#   tools/test.sh --all   everything, on the PyTorch backend and on Ray too, which are installed first
 #   further words go to pytest, such as tests/test_cli.py
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 extras="[dev]"
-[ "${1:-}" = --all ] && extras="[dev,torch]"
+[ "${1:-}" = --all ] && extras="[dev,torch,ray]"
 environment "$extras"
 
 cd "$root"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,21 @@ def load(
     from edgecnn.data import loading
 
     return loading.load(source, preprocessing, strict=strict, progress=progress)
+
+
+def originals(source: str | os.PathLike[str], names: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """The picture files of a data set as they are stored: (index into `names`, bytes of the file), in the order of the source.
+
+    Args:
+        source: as `load` takes it.
+        names: of pictures, as in `Split.names`.
+
+    Raises:
+        UnknownName, BadFile: as `load`. BadData: a picture is not there any more.
+    """
+    from edgecnn.data import loading
+
+    return loading.originals(source, names)
 
 
 def decode(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:

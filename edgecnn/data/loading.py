@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def calibration(dataset: Dataset, count: int, seed: int) -> Calibration:
     chosen = list(itertools.islice(in_turn, count))
     manifest = {"dataset": dataset.name, "digest": dataset.digest, "split": "train", "count": len(chosen), "seed": seed}
     return Calibration(train.pictures[chosen], manifest)
+
+
+def originals(source: str | os.PathLike[str], names: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """See `edgecnn.data.originals`."""
+    origin = _origin(source)
+    place = {name: member for member, name in splitting.names_below_root([name for name, _ in pictures(origin.source)]).items()}
+    missing = [name for name in names if name not in place]
+    if missing:
+        raise BadData(f"{len(missing)} of {len(names)} pictures are not in {origin.source.place} any more, the first is {missing[0]}; load the data set again")
+    wanted = {place[name]: index for index, name in enumerate(names)}
+    return ((wanted[member], read()) for member, read in pictures(origin.source) if member in wanted)
 
 
 def _origin(source: str | os.PathLike[str]) -> Origin:

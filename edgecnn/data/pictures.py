@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,28 @@ def decode_bytes(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
     Raises:
         BadFile: not a picture, cut short, or too large; the message is the bare reason.
     """
+    return _decoded(content, lambda image: np.asarray(_resized(_rgb(ImageOps.exif_transpose(image)), preprocessing)))
+
+
+def whole(content: bytes, *, upright: bool = True) -> np.ndarray:
+    """A picture file's bytes as uint8 RGB [height, width, 3] at its own size, else as `decode_bytes`.
+
+    Args:
+        content: of the file.
+        upright: turned as its EXIF orientation says; as it is stored where False.
+    """
+    return _decoded(content, lambda image: np.asarray(_rgb(ImageOps.exif_transpose(image) if upright else image)))
+
+
+def _decoded(content: bytes, finish: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+    """The array that `finish` makes of the opened picture, and every failure of Pillow's in words."""
     if not content:
         raise BadFile("empty (0 bytes)")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            return np.asarray(_resized(_rgb(ImageOps.exif_transpose(image)), preprocessing))
+            return finish(image)
     except BadFile:
         raise
     except Image.DecompressionBombError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -73,8 +73,7 @@ def arrange(hashes: Mapping[str, str], lists: Mapping[str, str] | None, val_last
     """
     if not hashes:
         raise BadData(f"no pictures in {place}; {LAYOUT}")
-    root = _root(hashes)
-    names = {member: PurePosixPath(member).relative_to(root) for member in hashes}
+    names = {member: PurePosixPath(name) for member, name in names_below_root(hashes).items()}
     entries = _by_folders(hashes, names, place) if lists is None else _by_lists(hashes, names, lists, place)
     if not entries:
         raise BadData(f"the pictures of {place} lie in no class folder; {LAYOUT}")
@@ -82,6 +81,12 @@ def arrange(hashes: Mapping[str, str], lists: Mapping[str, str] | None, val_last
     strays = [(str(names[m]), "in no split list" if lists is not None else "in no class folder") for m in sorted(hashes) if m not in taken]
     entries = _last_to_val(entries, val_last) if val_last else entries
     return sorted(entries, key=lambda e: (SPLITS.index(e.split), e.label, e.name)), strays
+
+
+def names_below_root(members: Collection[str]) -> dict[str, str]:
+    """Member of a source -> its name below the root folder that holds all of them."""
+    root = _root(members)
+    return {member: str(PurePosixPath(member).relative_to(root)) for member in members}
 
 
 def check(entries: Iterable[Entry], place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def are_probabilities(scores: np.ndarray) -> bool:
 class PictureRunner(abc.ABC):
     """Base of the runners of this package; see `contract.Runner` for what it promises.
 
-    A child fills `encode` and implements `_run`, `latencies` and `close`.
+    A child implements `_run`, `_feed`, `latencies` and `close`.
 
     Attributes:
         batch: pictures of one run.
@@ -135,16 +136,31 @@ class PictureRunner(abc.ABC):
     def scores(self, pictures: np.ndarray) -> np.ndarray:
         """What the file itself gives, dequantized, [N, classes], float32."""
         self._check(pictures)
-        rows = np.empty((len(pictures), self.classes), np.float32)
-        for start in range(0, len(pictures), self.batch):
-            rows[start : start + self.batch] = self._run(pictures[start : start + self.batch])
+        rows = self._in_batches(self._run, pictures)
         if not np.isfinite(rows).all():
             raise BadFile(f"{self.path}: the network gives NaN or infinity; its weights are damaged or a layer overflows")
+        return rows
+
+    def feed(self, stored: np.ndarray) -> np.ndarray:
+        """Scores [N, classes], float32, for inputs as the file stores them; see `contract.Runner`."""
+        wanted, got = self.input.shape[1:], stored.shape[1:]
+        if stored.dtype != self.input.dtype or len(got) != len(wanted) or any(w not in (None, g) for w, g in zip(wanted, got, strict=True)):
+            raise BadData(f"inputs {stored.dtype} {list(stored.shape)}; {self.path} expects {words(self.input)}")
+        return self._in_batches(self._feed, stored)
+
+    def _in_batches(self, run: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
+        rows = np.empty((len(inputs), self.classes), np.float32)
+        for start in range(0, len(inputs), self.batch):
+            rows[start : start + self.batch] = run(inputs[start : start + self.batch])
         return rows
 
     @abc.abstractmethod
     def _run(self, pictures: np.ndarray) -> np.ndarray:
         """Scores [n, classes] for n <= batch pictures."""
+
+    @abc.abstractmethod
+    def _feed(self, stored: np.ndarray) -> np.ndarray:
+        """Scores [n, classes] for n <= batch inputs as the file stores them."""
 
     @abc.abstractmethod
     def latencies(self, runs: int) -> list[float]:

@@ -68,6 +68,16 @@ class Runner(Protocol):
         """
         ...
 
+    def feed(self, stored: np.ndarray) -> np.ndarray:
+        """Scores as of `scores`, for inputs that are encoded already: [N, ...] of the shape, memory layout and type of `input`.
+
+        For trying inputs that no preprocessing of `card.Preprocessing` makes. NaN in the scores is handed on.
+
+        Raises:
+            BadData: inputs of another shape or type.
+        """
+        ...
+
     def latencies(self, runs: int) -> list[float]:
         """Seconds of each of `runs` runs on one picture (batch 1) that already lies in the input: the network alone, no preprocessing."""
         ...

@@ -55,7 +55,10 @@ class KerasRunner(PictureRunner):
         return times
 
     def _run(self, pictures: np.ndarray) -> np.ndarray:
-        return self._call(keras.ops.convert_to_tensor(self._encode(pictures))).reshape(len(pictures), self.classes).astype(np.float32)
+        return self._feed(self._encode(pictures))
+
+    def _feed(self, stored: np.ndarray) -> np.ndarray:
+        return self._call(keras.ops.convert_to_tensor(stored)).reshape(len(stored), self.classes).astype(np.float32)
 
     @staticmethod
     def load(path: Path) -> keras.Model:

@@ -62,8 +62,15 @@ class LiteRTRunner(PictureRunner):
 
     def _run(self, pictures: np.ndarray) -> np.ndarray:
         self._fill(padded(pictures, self.batch))
+        return self._invoked(len(pictures))
+
+    def _feed(self, stored: np.ndarray) -> np.ndarray:
+        self._interpreter.tensor(self._in)()[...] = padded(stored, self.batch)
+        return self._invoked(len(stored))
+
+    def _invoked(self, count: int) -> np.ndarray:
         self._interpreter.invoke()
-        rows = self._interpreter.get_tensor(self._out).reshape(self.batch, self.classes)[: len(pictures)]
+        rows = self._interpreter.get_tensor(self._out).reshape(self.batch, self.classes)[:count]
         return dequantize(rows, self.output)
 
     def _fill(self, pictures: np.ndarray) -> None:

@@ -61,9 +61,12 @@ class OrtRunner(PictureRunner):
         self._session = None
 
     def _run(self, pictures: np.ndarray) -> np.ndarray:
-        batch = self._encode(padded(pictures, self.batch) if self._fixed else pictures)
+        return self._feed(self._encode(pictures))
+
+    def _feed(self, stored: np.ndarray) -> np.ndarray:
+        batch = padded(stored, self.batch) if self._fixed else stored
         rows = self._session.run([self.output.name], {self.input.name: batch})[0]
-        return rows.reshape(len(batch), self.classes)[: len(pictures)].astype(np.float32)
+        return rows.reshape(len(batch), self.classes)[: len(stored)].astype(np.float32)
 
     def _probe(self, path: Path, given: Tensor, batch: int) -> int:
         """Length of the row of scores of a file that does not declare it."""

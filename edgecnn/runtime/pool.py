@@ -6,12 +6,13 @@ import mmap
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +32,9 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,40 @@ def _forget(pictures: Pictures) -> None:
     mapped = getattr(pictures, "_mmap", None)
     if mapped is not None and hasattr(mapped, "madvise"):
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def each(first: Runner, items: Iterable[Item], do: Callable[[Runner, Item], Result], *, preprocessing: Preprocessing | None = None) -> Iterator[Result]:
+    """`do(runner, item)` for every item, in their order, on one runner a core; few items are taken ahead, so that they may be large.
+
+    Args:
+        first: a runner that is open already; it opens more of its kind where that is faster.
+        items: taken in this thread, one after the other.
+        do: called in several threads, each with a runner of its own.
+        preprocessing: as `open_model` takes it.
+    """
+    count = usable_cores() if first.parallel else 1
+    idle: queue.SimpleQueue[Runner] = queue.SimpleQueue()
+    with _runners(first, count, preprocessing) as runners, ThreadPoolExecutor(count) as executor:
+        for runner in runners:
+            idle.put(runner)
+
+        def work(item: Item) -> Result:
+            runner = idle.get()
+            try:
+                return do(runner, item)
+            finally:
+                idle.put(runner)
+
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(executor.submit(work, item))
+                if len(waiting) > count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 def usable_cores() -> int:

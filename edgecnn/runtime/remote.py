@@ -85,6 +85,10 @@ class RemoteRunner:
         """What the file itself gives, [N, classes], float32."""
         return self._in_chunks("scores", pictures)
 
+    def feed(self, stored: np.ndarray) -> np.ndarray:
+        """Scores [N, classes], float32, for inputs as the model stores them."""
+        return self._in_chunks("feed", stored)
+
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """Add the softmax that a model with logits lacks."""
         return self._ask("probabilities", scores)

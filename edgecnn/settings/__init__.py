@@ -6,6 +6,7 @@ from edgecnn.settings.augment import FILLS, Augment
 from edgecnn.settings.budget import GOALS, Budget, Search
 from edgecnn.settings.channels import IMPORTANCES, Channels
 from edgecnn.settings.compress import FINE_TUNING, PATTERNS, Cluster, Compress, Prune, QuantizeAware, fine_tuning
+from edgecnn.settings.doctor import Doctor
 from edgecnn.settings.export import IO_TYPES, Export
 from edgecnn.settings.limits import Limits
 from edgecnn.settings.post_training import HEADS, RANGES, ROUNDINGS, PostTraining
@@ -31,6 +32,7 @@ __all__ = [
     "Channels",
     "Cluster",
     "Compress",
+    "Doctor",
     "Export",
     "Limits",
     "Machine",

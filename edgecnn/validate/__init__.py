@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 from edgecnn.door import open_door
 from edgecnn.progress import SILENT, Progress
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 
 if TYPE_CHECKING:
     from edgecnn.validate.report import Report
@@ -33,6 +33,9 @@ def validate(
     split: str = "test",
     fresh: bool = False,
     parity: bool = False,
+    ray: str | None = None,
+    layers: bool = False,
+    doctor: Doctor | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -51,17 +54,21 @@ def validate(
         count: pictures to use at most, drawn with a fixed seed; all of the split when left out.
         split: of the data set.
         parity: also compare score by score, and one picture at a time with many; a float file that computes something else fails.
+        ray: run the pictures on the Ray cluster at this address, or on one of this machine's cores where it is "local"; timing stays here.
+        layers: measure the noise of every tensor against the float original, see `layers.noise`; it costs seconds.
+        doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
 
     Raises:
         BadFile, BadData, BadSetting: in one line each, what came, what was expected and what to do.
     """
     from edgecnn.validate import session
+    from edgecnn.validate.asked import Asked
 
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    asked = session.Asked(
+    asked = Asked(
         against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
-        limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity,
+        limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
     )  # fmt: skip
     return session.run(paths, asked, progress)
 

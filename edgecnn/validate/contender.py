@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,7 @@ import numpy as np
 from edgecnn import zoo
 from edgecnn.errors import BadData
 from edgecnn.labels import for_outputs
-from edgecnn.progress import Progress
+from edgecnn.progress import Advance, Progress
 from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
@@ -31,6 +32,7 @@ class Contender:
         subject: what is measured.
         threads: numbers of threads to time with.
         stack: closes the runners.
+        ray: whether a Ray cluster runs the pictures.
         outcome: filled by `answer`, or from the memory of an earlier run.
         runners: number of threads -> runner of that many; filled by `start`.
     """
@@ -38,6 +40,7 @@ class Contender:
     subject: Subject
     threads: tuple[int, ...]
     stack: ExitStack
+    ray: bool = False
     outcome: Outcome | None = None
     runners: dict[int, Runner] = field(default_factory=dict)
 
@@ -106,5 +109,13 @@ class Contender:
         found = outcomes.empty(count, answers, truth is not None)
         take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
         with progress.track(f"evaluating {self.name}", count) as advance:
-            pool.stream(runner, pictures, take, preprocessing=self.subject.preprocessing, advance=advance)
+            self._stream(runner, pictures, take, advance)
         self.outcome = found
+
+    def _stream(self, runner: Runner, pictures: pool.Pictures, take: Callable[[int, np.ndarray], None], advance: Advance) -> None:
+        if self.ray:
+            from edgecnn.validate import ray_tasks
+
+            ray_tasks.stream(self.subject.path, self.subject.preprocessing, pictures, take, advance)
+        else:
+            pool.stream(runner, pictures, take, preprocessing=self.subject.preprocessing, advance=advance)

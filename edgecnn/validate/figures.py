@@ -209,7 +209,14 @@ class OperatorTime:
 
 @dataclass(frozen=True)
 class SizePart:
-    """Bytes of a file of one kind: weights, quantization tables, graph, metadata, padding; `layer` is "" for all layers together."""
+    """Bytes of a file of one kind: weights, biases, quantization tables, graph, metadata, padding and the like.
+
+    Attributes:
+        kind: of content; `anatomy.parts` says what they mean.
+        layer: name of the operator that it belongs to; "" for the whole file.
+        bytes: in the file.
+        gzip_bytes: packed by itself.
+    """
 
     kind: str
     layer: str
@@ -225,9 +232,10 @@ class LayerNoise:
         name: in the file.
         original: its counterpart's name.
         kind: of the operator that gives it.
-        sqnr: signal-to-noise ratio in dB, 10 log10(sum float^2 / sum (file - float)^2), with the noise of all operators before.
-        own: the same in dB when the operator is fed with the original's values: its own noise alone; None where that was not measured.
-        suspect: what is wrong in words, such as "range 4.2 times what is used"; "" when nothing is.
+        sqnr: signal-to-noise ratio in dB, 10 log10(sum float^2 / sum (file - float)^2), with the noise of all operators before; 200 where nothing differs.
+        own: the same in dB when the operator is fed with the original's values: its own noise alone; None for one that only moves rounded values.
+        excess: dB by which the own noise lies above what rounding its values to 8 bits costs at least; faults stand out, whatever the tensor.
+        suspect: what is wrong in words, such as "range 4.2 times as wide as what is used"; "" when nothing is.
     """
 
     name: str
@@ -235,6 +243,7 @@ class LayerNoise:
     kind: str
     sqnr: float
     own: float | None = None
+    excess: float | None = None
     suspect: str = ""
 
 
@@ -246,8 +255,11 @@ class Mistake:
         name: short, such as "BGR for RGB".
         top1: accuracy with the mistake; None where labels are not known.
         agreement: answers that stay the same as with the right pre-processing.
-        explains: whether it explains the accuracy that was seen in the app, within the interval.
-        distance: |accuracy with the mistake - accuracy seen| as a share; None when nothing was seen.
+        explains: whether it explains what was seen in the app: no other explains it better, within the intervals.
+        distance: |accuracy with the mistake - accuracy seen| as a share; None when no accuracy was seen. Agreement stands for accuracy without labels.
+        advice: how to mend it in an app.
+        same: names of the mistakes that give the very same answers to these pictures; only those that feed the same numbers, where the app's scores came.
+        matched: of the app's own answers, those that the file gives with this mistake; None when none came.
     """
 
     name: str
@@ -255,3 +267,6 @@ class Mistake:
     agreement: Share
     explains: bool = False
     distance: float | None = None
+    advice: str = ""
+    same: tuple[str, ...] = ()
+    matched: Share | None = None

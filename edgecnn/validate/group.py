@@ -4,44 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 import numpy as np
 
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
-from edgecnn.validate import latency, parity, recall, row, samples
+from edgecnn.validate import extras, latency, recall, row, samples
+from edgecnn.validate.asked import Asked
 from edgecnn.validate.contender import Contender
+from edgecnn.validate.extras import Shown
 from edgecnn.validate.report import Group, Latency
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair
 
 
-def measure(
-    source: str,
-    pairs: Sequence[Pair],
-    threads: tuple[int, ...],
-    split: str,
-    count: int | None,
-    progress: Progress,
-    stack: ExitStack,
-    *,
-    accuracy_needed: bool,
-    fresh: bool = False,
-    parity_asked: bool = False,
-) -> Group:
-    """Measure everything of a group; `stack` closes the runners. With `fresh` the original's answers of earlier runs are not used."""
-    original = Contender(pairs[0].original, threads, stack) if pairs[0].original else None
-    exports = [Contender(pair.file, threads, stack) for pair in pairs]
+def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress, stack: ExitStack) -> Group:
+    """Measure everything of a group on the data set `source`; `stack` closes the runners."""
+    threads, ray = asked.threads, asked.ray is not None
+    original = Contender(pairs[0].original, threads, stack, ray) if pairs[0].original else None
+    exports = [Contender(pair.file, threads, stack, ray) for pair in pairs]
     if original and threads:
         original.start()
     _check_same_classes(exports)
-    sample = samples.load(source, pairs[0].file.preprocessing, split, count, progress)
-    truth, notes = _truth(sample, exports[0], original, accuracy_needed)
+    sample = samples.load(source, pairs[0].file.preprocessing, asked.split, asked.count, progress)
+    truth, notes = _truth(sample, exports[0], original is None and asked.doctor is None, asked.limits.max_drop is not None)
     everyone = [*exports, *([original] if original else [])]
     key = recall.key(original.subject, sample, truth) if original else ""
     if original:
-        notes += _recall(original, key, fresh)
+        notes += _recall(original, key, asked.fresh)
     for contender in everyone:
         if contender is original:
             _check_same_classes(everyone)
@@ -51,13 +41,12 @@ def measure(
     times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
     rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
-    if parity_asked and original:
-        rows = [replace(made, parity=parity.measure(c, original, sample)) for made, c in zip(rows, exports, strict=True)]
+    rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
     return Group(
         sample.about,
         row.make(original, None, sample, truth, _latencies(original, times, threads, {})) if original else None,
         tuple(rows),
-        (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *_other_pictures(sample, pairs)),
+        (*dict.fromkeys(p.note for p in pairs if p.note), *notes, *said, *_other_pictures(sample, pairs)),
     )
 
 
@@ -70,7 +59,7 @@ def _recall(original: Contender, key: str, fresh: bool) -> list[str]:
     return [f"{original.name} has been run on these pictures before, with the same versions: its answers are those of then (--fresh runs it again)"]
 
 
-def _truth(sample: Sample, export: Contender, original: Contender | None, needed: bool) -> tuple[np.ndarray | None, list[str]]:
+def _truth(sample: Sample, export: Contender, alone: bool, needed: bool) -> tuple[np.ndarray | None, list[str]]:
     """The right output of each picture [N], or None and a note where the network does not know the data's classes."""
     answers, labels = export.answers, export.subject.labels
     outputs = samples.output_of(sample.classes, labels, answers)
@@ -80,7 +69,7 @@ def _truth(sample: Sample, export: Contender, original: Contender | None, needed
         why = f"classes of {sample.about.data} ({sample.classes[0]}, ...) are not among the {answers} of {export.name} ({labels[0]}, ...)"
     else:
         why = f"{sample.about.data} has {len(sample.classes)} classes and {export.name} gives {answers} scores without names"
-    if original is None or needed:
+    if alone or needed:
         hint = "; if the first output is a background class, say --label-offset 1" if answers == len(sample.classes) + 1 else "; give --labels or other --data"
         raise BadData(f"{why}: accuracy cannot be measured{hint}")
     return None, [f"{why}: accuracy cannot be measured, agreement only"]

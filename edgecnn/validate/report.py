@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, OperatorTime, Parity, Share, SizePart, Start, Suffered
 
 SCHEMA = "edgecnn.report/2"
@@ -58,9 +59,11 @@ class Row:
         suffered: pictures whose right answer lost most, worst first.
         start: loading and first run; None when not asked.
         operators: slowest first; empty when not asked.
-        parts: of the file by kind of content, and of the weights by layer; largest first.
-        layers: noise of each tensor, worst first; empty when not asked.
-        mistakes: of pre-processing, worst first; empty when not asked.
+        parts: of the file by kind of content, and of each layer by kind; largest first.
+        savings: what would make the file smaller, and by how many bytes, in words; most first.
+        layers: noise of each tensor, operators at fault first; empty when not asked.
+        mistakes: of pre-processing, worst first, or likeliest first when something was seen; empty when not asked.
+        diagnosis: what explains the accuracy or the answers that were seen in an app; None when not asked.
         parity: score by score against the original; None when not asked.
     """
 
@@ -82,8 +85,10 @@ class Row:
     start: Start | None = None
     operators: tuple[OperatorTime, ...] = ()
     parts: tuple[SizePart, ...] = ()
+    savings: tuple[str, ...] = ()
     layers: tuple[LayerNoise, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    diagnosis: Diagnosis | None = None
     parity: Parity | None = None
 
 

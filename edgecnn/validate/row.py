@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgecnn import files
-from edgecnn.validate import accuracy, classes, confidence, size
+from edgecnn.validate import accuracy, anatomy, classes, confidence, size
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.report import Latency, Row
 from edgecnn.validate.samples import Sample
@@ -18,6 +18,8 @@ def make(contender: Contender, original: Contender | None, sample: Sample, truth
     path, card, outcome = contender.subject.path, contender.subject.card, contender.outcome
     stored, zipped = size.sizes(path)
     row = Row(str(path), files.sha256(path), card.scheme if card else "", stored, zipped, accuracy.share(outcome.tied), latencies=latencies)
+    parts, savings = anatomy.parts(path)
+    row = replace(row, parts=parts, savings=savings)
     before = original.outcome if original else None
     if before is not None:
         row = replace(row, agreement=accuracy.share(outcome.answer == before.answer))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 
+from edgecnn import files
 from edgecnn.cli import options, report_files
 from edgecnn.cli.parser import counts, size
-from edgecnn.settings import Limits
+from edgecnn.settings import Doctor, Limits
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +23,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
     parser.add_argument("--parity", action="store_true", help="also compare score by score, and one picture at a time with many at once")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run the pictures on this Ray cluster (host:port, or local for this machine's cores)")
+    parser.add_argument(
+        "--layers", action="store_true", help="where a quantized file loses what its original knew, operator by operator, and what it is made of"
+    )
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     report_files.add(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
     limits.add_argument("--max-size", type=size, metavar="BYTES", help="largest file, such as 500k or 2M")
     limits.add_argument("--max-latency-ratio", type=float, metavar="R", help="largest median latency over the original's")
+    doctor = parser.add_argument_group("doctor of pre-processing")
+    doctor.add_argument("--doctor", action="store_true", help="try the common mistakes of apps, and tell what each does to the answers")
+    doctor.add_argument("--seen", type=float, metavar="PERCENT", help="accuracy seen in the app: tells which mistake explains it")
+    doctor.add_argument("--seen-count", type=int, metavar="N", help="pictures behind it, where they are not these very pictures")
+    doctor.add_argument("--seen-answers", metavar="FILE", help="the app's own answers, .csv or .json of file, label and, if known, score: tells far more")
     options.add_preprocessing(parser, image_size=False)
     parser.add_argument("--label-offset", type=int, metavar="N", help="outputs before the first label, such as 1 for a background class")
 
@@ -35,6 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
+    doctor = _doctor(args)
     report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
@@ -42,17 +53,29 @@ def run(args: argparse.Namespace) -> int:
 
     from edgecnn.cli.progress import progress
     from edgecnn.cli.text import width
-    from edgecnn.validate import table, validate
+    from edgecnn.validate import layer_table, table, validate
+    from edgecnn.validate.doctor import table as doctor_table
 
     report = validate(
         [options.model_file(file) for file in args.files],
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, progress=progress(),
+        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
-    table.render(report, Console(file=report_files.words_to(args), width=width(), highlight=False))
+    console = Console(file=report_files.words_to(args), width=width(), highlight=False)
+    table.render(report, console)
+    if args.layers:
+        layer_table.render(report, console)
+    doctor_table.render(report, console)
     report_files.write(args, report)
     print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
     return report.exit_code
+
+
+def _doctor(args: argparse.Namespace) -> Doctor | None:
+    """What the doctor is asked; what was seen asks for him by itself."""
+    answers = files.check_file(args.seen_answers, "file of answers (.csv or .json)") if args.seen_answers else None
+    asked = Doctor(args.seen, args.seen_count, answers)
+    return asked if args.doctor or asked != Doctor() else None
