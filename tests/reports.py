@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from edgecnn import statistics
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import (
     Bin,
     Change,
@@ -79,6 +80,8 @@ def _row(file: str, scheme: str, rng: np.random.Generator, classes: tuple[str, .
         confidence=_confidence(rng, worse), classes=_classes(rng, classes), confusion=_confusion(rng, len(classes)), suffered=_suffered(classes),
         start=Start(load=0.0041, first_run=0.0062, rss=4_300_000, arena=812_000 if scheme else None),
         operators=_operators(rng), parts=_parts(size), layers=_layers(rng), mistakes=_mistakes(),
+        savings=("12,345 bytes if the card were packed",) if scheme else (),
+        diagnosis=Diagnosis(share(390), 0.875, 400, None, "mistake", "BGR for RGB explains it", ("the app fed BGR",)) if scheme else None,
         parity=Parity(pictures=64, difference=0.031, largest=0.12, kind="int8", limit=None, batch=None) if scheme else None,
     )  # fmt: skip
 
@@ -140,4 +143,7 @@ def _layers(rng: np.random.Generator) -> tuple[LayerNoise, ...]:
 
 def _mistakes() -> tuple[Mistake, ...]:
     made = (("0..255 unscaled", 60), ("0..1 instead of -1..1", 310), ("BGR for RGB", 350), ("nearest for bilinear", 388))
-    return tuple(Mistake(name, share(right), share(right + 4), explains=name.startswith("BGR"), distance=abs(right - 352) / TOTAL) for name, right in made)
+    return tuple(
+        Mistake(name, share(right), share(right + 4), explains=name.startswith("BGR"), advice="swap the channels", distance=abs(right - 352) / TOTAL)
+        for name, right in made
+    )

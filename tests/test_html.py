@@ -59,6 +59,7 @@ SECTIONS = {
     "Until the first answer": "start", "Reliability": "confidence", "Change of each class": "classes", "Noise of the layers": "layers",
     "Confusion after": "confusion", "Worst pictures": "suffered", "pre-processing mistakes": "mistakes", "Operators, slowest": "operators",
     "What the file is made of": "parts", "against latency": "latencies", "Score by score": "parity",
+    "What would save bytes": "savings", "the app fed BGR": "diagnosis",
 }  # fmt: skip
 
 
