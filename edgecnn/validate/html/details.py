@@ -15,6 +15,7 @@ from edgecnn.validate.report import Row
 
 # Pictures of one file.
 PICTURES = 24
+MOST_MISTAKES = 40
 
 
 def details(original: Row | None, row: Row, room: int) -> tuple[list[Markup], int]:
@@ -94,19 +95,21 @@ def _mistakes(row: Row) -> list[Markup]:
     if not row.mistakes:
         return told
     seen = any(it.distance is not None or it.matched for it in row.mistakes)
-    judged = ["off what was seen, points", "app's answers, %", "explains it"] if seen else []
+    matched = any(it.matched for it in row.mistakes)
+    judged = ["off what was seen, points", *(["app's answers, %"] if matched else []), "explains it"] if seen else []
     head = ["pre-processing mistake", "top-1 with it, %", "same answer, %", *judged, "mend it"]
     body = []
-    for it in row.mistakes[:MOST]:
+    for it in row.mistakes[:MOST_MISTAKES]:
         apart = words.NONE if it.distance is None else words.fixed(100 * it.distance, 2)
-        last = [apart, words.percent(it.matched), element("b", None, "yes") if it.explains else "no"] if seen else []
+        answers = [words.percent(it.matched)] if matched else []
+        last = [apart, *answers, element("b", None, "yes") if it.explains else "no"] if seen else []
         name = f"{it.name} (as {', '.join(it.same)})" if it.same else it.name
         body.append([name, with_interval(words.percent(it.top1), words.interval(it.top1)), words.percent(it.agreement), *last, it.advice])
-    return [*told, table("What pre-processing mistakes would do", head, body, words_in=(0, 5, 6) if seen else (0, 3))]
+    return [*told, table("What pre-processing mistakes would do", head, body, words_in=(0, len(head) - 2, len(head) - 1) if seen else (0, 3))]
 
 
 def _diagnosis(it: Diagnosis) -> list[Markup]:
-    said = [element("p", None, element("b", None, it.text))] if it.text else []
+    said = [element("p", None, element("b", None, f"{it.text[0].upper()}{it.text[1:]}."))] if it.text else []
     return [element("h4", None, "Pre-processing"), *said, *(element("p", {"class": "caption"}, f"{note.rstrip('.')}.") for note in it.notes)]
 
 
