@@ -18,13 +18,12 @@ from edgecnn.validate.figures import (
     Latency,
     LayerNoise,
     Mistake,
-    OperatorTime,
     Parity,
     Share,
     SizePart,
-    Start,
     Suffered,
 )  # fmt: skip
+from edgecnn.validate.profile_figures import OperatorTime, Start
 from edgecnn.validate.report import Check, Group, Host, Pictures, Report, Row, Verdict
 
 TOTAL = 400

@@ -10,7 +10,8 @@ import numpy as np
 
 from edgecnn.cli.progress import progress
 from edgecnn.runtime import open_model
-from edgecnn.validate.latency import measure, ratio_interval
+from edgecnn.validate.latency import measure
+from edgecnn.validate.latency import ratio as between
 
 
 def times(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
@@ -20,6 +21,6 @@ def times(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
 
 
 def ratio(spent: np.ndarray, first: np.ndarray) -> str:
-    """Ratio of the medians with its 95 % interval, as text."""
-    low, high = ratio_interval(spent, first)
-    return f"{np.median(spent) / np.median(first):.2f} ({low:.2f} to {high:.2f})"
+    """Middle of the rounds' ratios with its 95 % interval, as text."""
+    middle, low, high = between(spent, first)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"

@@ -9,8 +9,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from edgecnn.card import Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.export.workshop import Workshop, open_model
@@ -86,15 +84,14 @@ class Meter:
         digests = [hashlib.sha256(it).hexdigest() for it in (content, standard.read_bytes())]
         if digests[0] == digests[1]:
             return 1.0, 1.0, 1.0
-        key = {"what": "latency", "files": digests, "host": [host.machine, host.processor, host.cores], "versions": host.versions}
+        key = {"what": "latency of files opened anew", "files": digests, "host": [host.machine, host.processor, host.cores], "versions": host.versions}
         kept = self.cache.recall(key)
         if kept is None:
             with ExitStack() as stack:
                 paths = {"it": self._file(content, suffix, "timed"), "standard": standard}
                 runners = {which: stack.enter_context(closing(open_file(path, threads=1))) for which, path in paths.items()}
                 times = latency.measure(runners, SILENT)
-            ends = latency.ratio_interval(times["it"], times["standard"])
-            kept = {"ratio": float(np.median(times["it"]) / np.median(times["standard"])), "low": ends[0], "high": ends[1]}
+            kept = dict(zip(("ratio", "low", "high"), latency.ratio(times["it"], times["standard"]), strict=True))
             self.cache.keep(key, kept)
         return kept["ratio"], kept["low"], kept["high"]
 

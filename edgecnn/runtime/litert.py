@@ -45,6 +45,11 @@ class LiteRTRunner(PictureRunner):
         super().__init__(path, info.card, chosen, (given, result), classes, batch)
         self._encode = Encoder(chosen, given.dtype, given.scale, given.zero_point, channels_first=layout.channels_first)
         self.gives_probabilities = info.ends_in_softmax or None
+        self._threads = threads
+
+    def again(self) -> LiteRTRunner:
+        """The file opened once more, in memory of its own."""
+        return LiteRTRunner(self.path, preprocessing=self.preprocessing, threads=self._threads)
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""
@@ -87,7 +92,7 @@ def dequantize(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 def _interpreter(path: Path, content: bytes, threads: int, shape: tuple[int, ...]) -> Interpreter:
     try:
-        with _mute():
+        with mute():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             given = interpreter.get_input_details()[0]
             if tuple(given["shape"]) != shape:
@@ -99,7 +104,7 @@ def _interpreter(path: Path, content: bytes, threads: int, shape: tuple[int, ...
 
 
 @contextlib.contextmanager
-def _mute() -> Iterator[None]:
+def mute() -> Iterator[None]:
     """Keep LiteRT's native log ("Created TensorFlow Lite XNNPACK delegate") off the terminal; it has no switch, and what matters comes as an exception."""
     with _MUTING:
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

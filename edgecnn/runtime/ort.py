@@ -44,6 +44,11 @@ class OrtRunner(PictureRunner):
         classes = output_classes(path, result) or self._probe(path, given, layout.batch or 1)
         super().__init__(path, card, chosen, (given, result), classes, layout.batch or BATCH)
         self._fixed = layout.batch is not None
+        self._threads = threads
+
+    def again(self) -> OrtRunner:
+        """The file opened once more, in memory of its own."""
+        return OrtRunner(self.path, preprocessing=self.preprocessing, threads=self._threads)
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""

@@ -130,8 +130,9 @@ def _operator(model: Any, graph: Any, op: Any) -> Operator:
     result = graph.tensors[op.outputs[0]] if len(op.outputs) else None
     shape = tensor(result).shape if result is not None else ()
     macs = 0
-    if weights and kind in _WEIGHTED:
-        macs = _macs(kind, [int(d) for d in weights[0].shape], [int(d) for d in result.shape])
+    if kind in _WEIGHTED and result is not None and len(op.inputs) > 1:
+        kernel = graph.tensors[op.inputs[1]]  # in a float16 file no constant, but what DEQUANTIZE makes of one
+        macs = _macs(kind, [int(d) for d in kernel.shape], [int(d) for d in result.shape])
     sizes = [math.prod(int(d) for d in w.shape) for w in weights]
     return Operator(kind, _text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
 
@@ -148,11 +149,12 @@ def _weights(model: Any, graph: Any, op: Any) -> list[int]:
     if kind == "DENSIFY":
         return []
     weighted = kind in _WEIGHTED
-    constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and _is_constant(model, graph.tensors[i])]
+    constants = [i for i in (op.inputs if op.inputs is not None else ()) if i >= 0 and is_constant(model, graph.tensors[i])]
     return [i for i in constants if weighted or _dtype(graph.tensors[i].type) not in _INDEX_TYPES]
 
 
-def _is_constant(model: Any, raw: Any) -> bool:
+def is_constant(model: Any, raw: Any) -> bool:
+    """Whether a tensor is stored in the file."""
     buffer = model.buffers[raw.buffer]
     return (buffer.data is not None and len(buffer.data) > 0) or buffer.size > 1
 

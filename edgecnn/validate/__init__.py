@@ -36,6 +36,7 @@ def validate(
     ray: str | None = None,
     layers: bool = False,
     doctor: Doctor | None = None,
+    profile: bool = False,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -58,6 +59,7 @@ def validate(
         layers: measure the noise of every tensor against the float original, see `layers.noise`; it costs seconds.
         doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
+        profile: measure also what starting costs, which operators take the time, and the processor's peak; takes seconds a file.
 
     Raises:
         BadFile, BadData, BadSetting: in one line each, what came, what was expected and what to do.
@@ -69,6 +71,7 @@ def validate(
     asked = Asked(
         against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
+        profile=profile,
     )  # fmt: skip
     return session.run(paths, asked, progress)
 

@@ -31,6 +31,7 @@ class Asked:
     ray: str | None
     layers: bool
     doctor: Doctor | None
+    profile: bool
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):

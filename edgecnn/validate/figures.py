@@ -56,8 +56,11 @@ class Latency:
         threads: that one run may use.
         runs: timed, over all rounds.
         median, p90: seconds.
-        ratio: median over the original's at the same number of threads; None without an original.
-        ratio_low, ratio_high: 95 % interval of the ratio, bootstrap over the rounds.
+        ratio: to the original at the same number of threads, middle of the rounds' ratios; None without an original.
+        ratio_low, ratio_high: 95 % interval of the ratio, by signed ranks over the rounds (see `validate.ratio`).
+        p99, best: seconds of the slowest hundredth and of the fastest run.
+        noise: distance of the 10th to the 90th percentile of the rounds' medians over their median, the larger one of file and original.
+        rounds: in which the file was opened anew and took its turns.
     """
 
     threads: int
@@ -67,6 +70,10 @@ class Latency:
     ratio: float | None = None
     ratio_low: float | None = None
     ratio_high: float | None = None
+    p99: float = 0.0
+    best: float = 0.0
+    noise: float = 0.0
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,44 +174,6 @@ class Suffered:
     score_before: float
     score_after: float
     png: bytes = b""
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a file costs before its first answer and while it stays loaded, each measured in a fresh process.
-
-    Attributes:
-        load: seconds to read and prepare the file.
-        first_run: seconds of the first run.
-        rss: bytes that the process's memory grew by, loaded and after some runs.
-        arena: bytes of the peak of the runtime's own activation memory; None where it does not tell.
-    """
-
-    load: float
-    first_run: float
-    rss: int
-    arena: int | None = None
-
-
-@dataclass(frozen=True)
-class OperatorTime:
-    """Time of one operator in a run of one thread.
-
-    Attributes:
-        name: of the tensor or node that it gives.
-        kind: operator type.
-        seconds: median.
-        share: of the sum over all operators.
-        macs: multiply-accumulates of one picture; 0 where it has none.
-        floor: seconds that `macs` would take at the processor's measured peak for the operator's number type; 0 where it has none.
-    """
-
-    name: str
-    kind: str
-    seconds: float
-    share: float
-    macs: int = 0
-    floor: float = 0.0
 
 
 @dataclass(frozen=True)

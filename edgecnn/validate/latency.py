@@ -2,67 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from edgecnn.progress import Progress
 from edgecnn.runtime.contract import Runner
+from edgecnn.validate.ratio import FEWEST_ROUNDS, ratio, ratio_interval
 from edgecnn.validate.report import Latency
+
+__all__ = ["FEWEST_ROUNDS", "NOISY", "ROUNDS", "measure", "ratio", "ratio_interval", "remark", "summary"]
 
 Key = TypeVar("Key")
 
 WARM_UP = 5
-ROUNDS = 15
-# Least of rounds when everything is slow; below it the bootstrap has nothing to draw from.
-FEWEST_ROUNDS = 5
-# Seconds of one runner's turn: longer than the scheduler's time slice, short against changes of the clock rate.
-TURN = 0.04
+ROUNDS = 16
+# Seconds of one runner's turn, of which it has two a round: longer than the scheduler's time slice, short against changes of the clock rate.
+TURN = 0.02
+RUNS = (2, 300)
 # Seconds for all rounds together.
 BUDGET = 20.0
-RESAMPLES = 1000
+# Bytes of a file above which it is not opened anew each round: two copies would fill the memory, and its weights come from there anyway.
+LARGEST = 200_000_000
+# Spread of the rounds' medians above which a machine is too noisy to tell: half of the figure itself. Intervals held where it was up to 46 %
+# (tools/latency_coverage.py); beyond, the middle of the rounds is one of two or more speeds, and chance picks which.
+NOISY = 0.5
+
+
+@runtime_checkable
+class Reopening(Protocol):
+    """A runner that can open its file once more."""
+
+    def again(self) -> Runner:
+        """A new runner of the same file, preprocessing and number of threads."""
+        ...
 
 
 def measure(runners: Mapping[Key, Runner], progress: Progress) -> dict[Key, np.ndarray]:
-    """Seconds of every run, [rounds, runs of a turn], for each runner.
+    """Seconds of every run, [rounds, runs of a round], for each runner.
 
-    Each round gives every runner one turn, in an order that is shuffled with a fixed seed, so that nobody always follows the same neighbour.
+    Each round opens every file anew, in shuffled order, and gives each two turns, the second in reversed order (A B C C B A), so that nobody always follows
+    the same neighbour and a steady drift cancels. Every second round has the order of the one before, reversed: the first to be opened gets other memory
+    than the last, so all must come first as often. Anew, because where a network's memory happens to lie makes two copies of one small file differ by
+    2 % for as long as both stay open: no number of further rounds would show that, and an interval over such rounds missed 1.00 in most runs.
+    A model that lives in another process (Keras) stays open, as does a file of more than 200 MB.
     """
     if not runners:
         return {}
-    turns = {key: _turn(runner) for key, runner in runners.items()}
-    each = sum(runs * seconds for runs, seconds in turns.values())
-    rounds = int(np.clip(BUDGET / each, FEWEST_ROUNDS, ROUNDS))
-    times: dict[Key, list[list[float]]] = {key: [] for key in runners}
-    shuffle, keys = np.random.default_rng(0), list(runners)
-    with progress.track("timing", rounds) as advance:
-        for _ in range(rounds):
-            for i in shuffle.permutation(len(keys)):
-                times[keys[i]].append(runners[keys[i]].latencies(turns[keys[i]][0]))
-            advance(1, "")
+    keys, shuffle = list(runners), np.random.default_rng(0)
+    runs = {key: _runs(runner) for key, runner in runners.items()}
+    times: dict[Key, list[list[float]]] = {key: [] for key in keys}
+    start, rounds = time.perf_counter(), ROUNDS
+    with progress.track("timing", ROUNDS) as advance:
+        done, order = 0, keys
+        while done < rounds:
+            order = order[::-1] if done % 2 else [keys[i] for i in shuffle.permutation(len(keys))]
+            for key, taken in _round(runners, runs, order).items():
+                times[key].append(taken)
+            done += 1
+            spent = (time.perf_counter() - start) / done
+            rounds = int(np.clip(BUDGET / spent, FEWEST_ROUNDS, ROUNDS))
+            advance(1 if done < rounds else ROUNDS - done + 1, "")
     return {key: np.array(rows) for key, rows in times.items()}
 
 
 def summary(threads: int, times: np.ndarray, original: np.ndarray | None) -> Latency:
-    """Median, 90th percentile, and the ratio to the original's times of the same rounds."""
-    median, p90 = float(np.median(times)), float(np.percentile(times, 90))
-    if original is None:
-        return Latency(threads, times.size, median, p90)
-    low, high = ratio_interval(times, original)
-    return Latency(threads, times.size, median, p90, median / float(np.median(original)), low, high)
+    """What the times of one file say, and the ratio to the original's times of the same rounds."""
+    best, median, p90, p99 = (float(v) for v in np.percentile(times, (0, 50, 90, 99)))
+    noise = max(spread(these) for these in (times, original) if these is not None)
+    found = ratio(times, original) if original is not None else (None, None, None)
+    return Latency(threads, times.size, median, p90, *found, p99=p99, best=best, noise=noise, rounds=len(times))
 
 
-def ratio_interval(times: np.ndarray, original: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the ratio of medians, by drawing whole rounds [rounds, runs] again and again; both get the same rounds."""
-    draws = np.random.default_rng(seed).integers(0, len(times), (RESAMPLES, len(times)))
-    ratios = np.median(times[draws], axis=(1, 2)) / np.median(original[draws], axis=(1, 2))
-    low, high = np.percentile(ratios, (2.5, 97.5))
-    return float(low), float(high)
+def spread(times: np.ndarray) -> float:
+    """Distance between the 10th and the 90th percentile of the rounds' medians, as a share of their median."""
+    medians = np.median(times, axis=1)
+    low, high = np.percentile(medians, (10, 90))
+    return float((high - low) / np.median(medians))
 
 
-def _turn(runner: Runner) -> tuple[int, float]:
-    """(runs of one turn, seconds of one run), after warming up."""
-    runner.latencies(WARM_UP)
-    seconds = float(np.median(runner.latencies(WARM_UP)))
-    return int(np.clip(TURN / seconds, 3, 100)), seconds
+def remark(timed: Sequence[Latency]) -> str:
+    """A sentence for a machine that was too noisy to tell, "" for one that was not."""
+    worst = max((one.noise for one in timed), default=0.0)
+    if worst <= NOISY:
+        return ""
+    return f"machine too noisy to tell: medians of the rounds spread by {100 * worst:.0f} %; close other programs or pin cores"
+
+
+def _round(runners: Mapping[Key, Runner], runs: Mapping[Key, int], order: Sequence[Key]) -> dict[Key, list[float]]:
+    taken: dict[Key, list[float]] = {key: [] for key in order}
+    with ExitStack() as stack:
+        fresh = {key: _fresh(runners[key], stack) for key in order}
+        for key in order:
+            fresh[key].latencies(min(WARM_UP, runs[key]))
+        for key in (*order, *reversed(order)):
+            taken[key] += fresh[key].latencies(runs[key])
+    return taken
+
+
+def _fresh(runner: Runner, stack: ExitStack) -> Runner:
+    if not isinstance(runner, Reopening) or runner.path.stat().st_size > LARGEST:
+        return runner
+    return stack.enter_context(closing(runner.again()))
+
+
+def _runs(runner: Runner) -> int:
+    """Runs of one turn, found after warming up."""
+    runner.latencies(2)
+    seconds = float(np.median(runner.latencies(3)))
+    return int(np.clip(TURN / seconds, *RUNS))

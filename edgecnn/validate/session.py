@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgecnn.errors import BadSetting
 from edgecnn.progress import Progress
-from edgecnn.validate import parity, samples, subjects, verdict
+from edgecnn.validate import parity, profile, samples, subjects, verdict
 from edgecnn.validate.asked import Asked
 from edgecnn.validate.group import measure
 from edgecnn.validate.host import this_host
@@ -64,4 +64,5 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
 
 def _measured(source: str, members: list[Pair], asked: Asked, progress: Progress) -> Group:
     with ExitStack() as stack:
-        return measure(source, members, asked, progress, stack)
+        group = measure(source, members, asked, progress, stack)
+    return profile.profiled(group, members, progress) if asked.profile else group

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from edgecnn.validate import profile_table
 from edgecnn.validate.report import Check, Group, Latency, Report, Row, Share, Verdict
 
 _COLORS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
@@ -30,6 +31,7 @@ def render(report: Report, console: Console) -> None:
         for line in _notes(group, rows):
             console.print(line, style="dim", markup=False, highlight=False)
         console.print()
+        profile_table.render(rows, console)
     console.print(_host(report), style="dim", markup=False, highlight=False)
     if report.checks:
         console.print()
@@ -87,10 +89,7 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     tied = [f"{Path(row.file).name} {100 * row.ties.value:.1f} %" for row in rows if row.ties.count]
     if tied:
         lines.append(f"Two best scores exactly equal: {', '.join(tied)}.")
-    timed = [latency for row in rows for latency in row.latencies]
-    if timed:
-        lines.append(_timing(timed))
-    return [*lines, *(f"Note: {note}." for note in group.notes)]
+    return [*lines, *profile_table.latency_notes(rows), *(f"Note: {note}." for note in group.notes)]
 
 
 def _confidence(rows: Sequence[Row]) -> list[str]:
@@ -115,12 +114,6 @@ def _classes(group: Group) -> str:
     if changed:
         return f"Classes that changed (exact McNemar, Holm's correction): {'; '.join(changed)}."
     return "No single class changed beyond chance (exact McNemar, Holm's correction)." if any(c.gained or c.lost for r in group.rows for c in r.classes) else ""
-
-
-def _timing(timed: Sequence[Latency]) -> str:
-    text = f"Latency: the network alone, one picture, median of {min(t.runs for t in timed)} runs or more in alternating rounds"
-    widths = [max(t.ratio_high - t.ratio, t.ratio - t.ratio_low) for t in timed if t.ratio is not None]
-    return f"{text}; 95 % intervals of the ratios reach {max(widths):.2f} or less to either side." if widths else f"{text}."
 
 
 def _host(report: Report) -> str:

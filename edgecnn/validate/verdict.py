@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgecnn import statistics
 from edgecnn.settings import Limits
+from edgecnn.validate.latency import remark
 from edgecnn.validate.report import Change, Check, Latency, Row, Verdict
 
 # Beyond this many pictures "more data" is no advice.
@@ -63,6 +64,9 @@ def drop(change: Change, limit: float) -> tuple[Verdict, str]:
 def _ratio(latency: Latency, limit: float) -> tuple[Verdict, str]:
     verdict = _side(latency.ratio_low, latency.ratio_high, limit)
     text = f"{latency.ratio:.2f} of the original at {latency.threads} thread(s), 95 % interval {latency.ratio_low:.2f} to {latency.ratio_high:.2f}"
+    noisy = remark([latency])
+    if noisy:
+        return Verdict.INCONCLUSIVE, f"{text}; {noisy}"
     return verdict, text + ("; measure again on a quiet machine" if verdict is Verdict.INCONCLUSIVE else "")
 
 

@@ -20,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn benchmark`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite, .onnx or .keras files; the others are compared with the first")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads (default: 1,2)")
+    parser.add_argument("--profile", action="store_true", help="also what starting costs and which operators take the time (seconds a file)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,14 +30,21 @@ def run(args: argparse.Namespace) -> int:
 
     paths = list(dict.fromkeys(options.model_file(file) for file in args.files))
     one_folder = len({path.parent for path in paths}) == 1
-    rows = []
+    rows, timed = [], []
     for threads in args.threads:
         with ExitStack() as stack:
             runners = {path: stack.enter_context(closing(_open(path, threads))) for path in paths}
             times = latency.measure(runners, progress())
         first = times[paths[0]]
-        rows += [_row(path.name if one_folder else str(path), latency.summary(threads, times[path], None if path == paths[0] else first)) for path in paths]
-    print(columns([("", "threads", "ms", "p90", "runs", "of the first"), *rows], right=(1, 2, 3, 4)))
+        found = {path: latency.summary(threads, times[path], None if path == paths[0] else first) for path in paths}
+        rows += [_row(path.name if one_folder else str(path), one) for path, one in found.items()]
+        timed += found.values()
+    print(columns([("", "thr.", "ms", "p90", "p99", "noise", "of the first"), *rows], right=(1, 2, 3, 4, 5)))
+    print(f"\nMedians of {min(one.runs for one in timed)} runs or more in {min(one.rounds for one in timed)} rounds; noise: how far medians of rounds spread.")
+    if latency.remark(timed):
+        print(f"Warning: {latency.remark(timed)}.")
+    if args.profile:
+        _profile(paths)
     print(f"\nNext: edgecnn validate {' '.join(str(path) for path in paths)}")
     return 0
 
@@ -53,5 +61,24 @@ def _open(path: Path, threads: int) -> Runner:
 
 
 def _row(name: str, found: Latency) -> tuple[str, ...]:
-    ratio = "" if found.ratio is None else f"{found.ratio:.2f} ({found.ratio_low:.2f} to {found.ratio_high:.2f})"
-    return name, str(found.threads), f"{1000 * found.median:.3f}", f"{1000 * found.p90:.3f}", str(found.runs), ratio
+    ratio = "" if found.ratio is None else f"{found.ratio:.2f} ({found.ratio_low:.2f}-{found.ratio_high:.2f})"
+    seconds = (f"{1000 * one:.3f}" for one in (found.median, found.p90, found.p99))
+    return name, str(found.threads), *seconds, f"{100 * found.noise:.0f} %", ratio
+
+
+def _profile(paths: list[Path]) -> None:
+    from rich.console import Console
+
+    from edgecnn.cli.progress import progress
+    from edgecnn.cli.text import width
+    from edgecnn.validate import profile, profile_table
+
+    rows = []
+    with progress().track("profiling", len(paths)) as advance:
+        for path in paths:
+            with closing(_open(path, 1)) as runner:
+                size = runner.preprocessing
+            rows.append(profile.of_file(path, size.height, size.width))
+            advance(1, "")
+    print()
+    profile_table.render(rows, Console(width=width(), highlight=False))

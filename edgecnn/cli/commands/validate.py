@@ -22,6 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="pictures to use at most (default: all of the split)")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads to time with (default: 1,2)")
     parser.add_argument("--no-latency", action="store_true", help="time nothing")
+    parser.add_argument("--profile", action="store_true", help="also what starting costs and which operators take the time (seconds a file)")
     parser.add_argument("--parity", action="store_true", help="also compare score by score, and one picture at a time with many at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="run the pictures on this Ray cluster (host:port, or local for this machine's cores)")
     parser.add_argument(
@@ -61,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, progress=progress(),
+        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, profile=args.profile,
+        progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
     console = Console(file=report_files.words_to(args), width=width(), highlight=False)

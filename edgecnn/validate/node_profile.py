@@ -1,0 +1,154 @@
+"""ONNX Runtime's own profile: seconds and memory of each node, MACs from the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from edgecnn.runtime import describe
+from edgecnn.runtime.start import filled, noise, number_type
+
+SESSIONS = 5
+RUNS = 30
+_KERNEL = "_kernel_time"
+# What the runtime's own kinds of convolutions and products have in their names.
+_MULTIPLIES = ("Conv", "Gemm", "MatMul")
+
+
+@dataclass
+class Node:
+    """A node as it ran, after the runtime has fused and renamed the file's.
+
+    Attributes:
+        name, kind: in the runtime's own graph.
+        seconds: of each run.
+        size: numbers of its output.
+        memory: bytes that its arena held in use after it, for each run; empty where this runtime does not tell.
+        grown: bytes by which it grew, for each run.
+    """
+
+    name: str
+    kind: str
+    size: int
+    seconds: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    grown: list[int] = field(default_factory=list)
+
+    @property
+    def number(self) -> str:
+        """The type that it multiplies in: int8 for the runtime's integer kinds, else float32."""
+        return "int8" if any(word in self.kind for word in ("QLinear", "Integer", "QGemm", "QAttention")) else "float32"
+
+    @property
+    def typical(self) -> float:
+        """Mean of the middle half of the runs: the profile counts whole microseconds, so a median would be as coarse."""
+        middle = np.sort(self.seconds)[len(self.seconds) // 4 : max(len(self.seconds) - len(self.seconds) // 4, 1)]
+        return float(middle.mean())
+
+
+def nodes(path: Path, height: int, width: int, sessions: int = SESSIONS, runs: int = RUNS, planned: bool = True) -> list[Node]:
+    """Every node of an .onnx file in the order of running, over several fresh sessions of one thread; the first run of each is left out.
+
+    Args:
+        planned: let the runtime lay out the memory of a whole run at once, as it does by default; else each node takes its own, which can be seen.
+    """
+    found: dict[str, Node] = {}
+    for _ in range(sessions):
+        for event in _events(path, height, width, runs, planned):
+            name, told = event["name"].removesuffix(_KERNEL), event["args"]
+            node = found.setdefault(name, Node(name, told["op_name"], _size(told)))
+            node.seconds.append(event["dur"] * 1e-6)
+            if "mem_bytes_in_use" in told:
+                node.memory.append(int(told["mem_bytes_in_use"]))
+                node.grown.append(int(told["mem_in_use_delta"]))
+    return list(found.values())
+
+
+def activation_peak(path: Path, height: int, width: int) -> int | None:
+    """Most bytes in use in the runtime's arena after any node, less what lay there before the first: activations, not what a kernel takes for itself."""
+    found = nodes(path, height, width, sessions=1, runs=2, planned=False)
+    if not found or any(not node.memory for node in found):
+        return None
+    return max(node.memory[-1] for node in found) - (found[0].memory[-1] - found[0].grown[-1])
+
+
+def macs(path: Path, ran: Sequence[Node]) -> list[int]:
+    """MACs of the nodes that ran: 0 where one has none or its counterpart in the file is not found.
+
+    A counterpart is looked for by name, because the runtime names what it makes after the node or its result, and then by order.
+    """
+    described = describe(path).operators
+    graph = onnx.load(path, load_external_data=False).graph
+    left = [(_names(graph, node), op.macs) for node, op in zip(graph.node, described, strict=True) if op.macs]
+    multiplying = [node for node in ran if any(word in node.kind for word in _MULTIPLIES)]
+    counted: dict[str, int] = {}
+    for node in multiplying:
+        matches = [(len(name), i) for i, (names, _) in enumerate(left) for name in names if node.name.removeprefix("fused ").startswith(name)]
+        if matches:
+            counted[node.name] = left.pop(max(matches)[1])[1]
+    for node in multiplying:
+        if node.name not in counted and left:
+            counted[node.name] = left.pop(0)[1]
+    return [counted.get(node.name, 0) for node in ran]
+
+
+def _names(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
+    """A node's name and its result's, and those of the nodes behind that may be fused into it."""
+    names = [node.name, node.output[0]]
+    for _ in range(4):
+        behind = [other for other in graph.node if node.output[0] in other.input]
+        if len(behind) != 1 or any(word in behind[0].op_type for word in _MULTIPLIES):
+            break
+        node = behind[0]
+        names += [node.name, node.output[0]]
+    return [name for name in names if name]
+
+
+def whole(path: Path, height: int, width: int) -> list[float]:
+    """Seconds of runs without the profile, as many and over as many fresh sessions."""
+    times = []
+    for _ in range(SESSIONS):
+        session, feed = _session(path, height, width, onnxruntime.SessionOptions())
+        session.run(None, feed)
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            session.run(None, feed)
+            times.append(time.perf_counter() - start)
+    return times
+
+
+def _events(path: Path, height: int, width: int, runs: int, planned: bool) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.enable_profiling, options.enable_mem_pattern = True, planned
+        options.profile_file_prefix = os.path.join(folder, "profile")  # noqa: PTH118 - the runtime wants a string
+        session, feed = _session(path, height, width, options)
+        for _ in range(runs + 1):
+            session.run(None, feed)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    kernels = [event for event in events if event.get("cat") == "Node" and event["name"].endswith(_KERNEL)]
+    return kernels[len(kernels) // (runs + 1) :]
+
+
+def _session(path: Path, height: int, width: int, options: onnxruntime.SessionOptions) -> tuple[onnxruntime.InferenceSession, dict[str, np.ndarray]]:
+    """A session of one thread and a picture of noise for it."""
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    return session, {given.name: noise(filled(tuple(given.shape), height, width), number_type(given.type))}
+
+
+def _size(told: dict[str, Any]) -> int:
+    shapes = [shape for output in told.get("output_type_shape", ()) for shape in output.values()]
+    return int(np.prod(shapes[0])) if shapes else 0

@@ -1,0 +1,87 @@
+"""Load time, first run and memory of a file, each in fresh processes, and the memory that its activations take."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn.errors import BadFile
+from edgecnn.runtime.remote import environment
+from edgecnn.runtime.start import filled
+from edgecnn.validate.node_profile import activation_peak
+from edgecnn.validate.profile_figures import Start
+
+PROCESSES = 3
+
+
+def start(path: Path, height: int, width: int) -> Start:
+    """Medians over three fresh processes on one thread; see `figures.Start`.
+
+    Raises:
+        BadFile: the file does not load or run in a process of its own.
+    """
+    found = [_child(path, height, width) for _ in range(PROCESSES)]
+    load, first, rss = ([one[key] for one in found if one[key] is not None] for key in ("load", "first_run", "rss"))
+    arena = _ARENAS.get(path.suffix.lower())
+    grown = int(statistics.median(rss)) if rss else None
+    return Start(statistics.median(load), statistics.median(first), grown, arena(path, height, width) if arena else None)
+
+
+def tflite_arena(path: Path, height: int, width: int) -> int | None:
+    """Bytes that LiteRT's memory planner lays the activations and the kernels' scratch tensors into: the union of their addresses.
+
+    Read from an interpreter without XNNPACK, because what XNNPACK takes over it plans itself, unseen. None when the file does not run without it.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    from edgecnn.runtime import tflite_file
+    from edgecnn.runtime.litert import mute
+
+    model = tflite_file.read(path.read_bytes(), path)
+    constant = {i for i, raw in enumerate(model.subgraphs[0].tensors) if tflite_file.is_constant(model, raw)}
+    try:
+        with mute():
+            interpreter = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+            given = interpreter.get_input_details()[0]
+            interpreter.resize_tensor_input(given["index"], filled(tuple(int(d) for d in given["shape_signature"]), height, width))
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError):
+        return None
+    pieces = []
+    for detail in interpreter.get_tensor_details():
+        if detail["index"] in constant:
+            continue
+        try:
+            view: np.ndarray = interpreter.tensor(detail["index"])()
+        except ValueError:  # a tensor that has no memory
+            continue
+        pieces.append((view.__array_interface__["data"][0], view.nbytes))
+    return _union(pieces)
+
+
+def _union(pieces: list[tuple[int, int]]) -> int:
+    """Bytes that at least one of the pieces (address, bytes) covers."""
+    total = end = 0
+    for address, size in sorted(pieces):
+        total += max(0, address + size - max(end, address))
+        end = max(end, address + size)
+    return total
+
+
+def _child(path: Path, height: int, width: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "edgecnn.runtime.start", str(path), str(height), str(width)]
+    done = subprocess.run(command, env=environment(1), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BadFile(f"{path}: a process of its own cannot run it (exit code {done.returncode}{': ' + said[-1][:200] if said else ''})")
+    return json.loads(lines[-1])
+
+
+_ARENAS: dict[str, Callable[[Path, int, int], int | None]] = {".tflite": tflite_arena, ".onnx": activation_peak}
