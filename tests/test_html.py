@@ -60,6 +60,7 @@ SECTIONS = {
     "Confusion after": "confusion", "Worst pictures": "suffered", "pre-processing mistakes": "mistakes", "Operators, slowest": "operators",
     "What the file is made of": "parts", "against latency": "latencies", "Score by score": "parity",
     "What would save bytes": "savings", "the app fed BGR": "diagnosis",
+    "A whole run takes": "profile",
 }  # fmt: skip
 
 

@@ -132,7 +132,19 @@ def _operators(row: Row) -> list[Markup]:
     title = "Operators, slowest first, one thread"
     if left:
         title += f"; {len(left)} more take {100 * sum(it.share for it in left):.1f} %"
-    return [table(title, ["operator", "kind", "time", "share, %", *(["GMAC/s", "floor"] if counted else [])], body, words_in=(0, 1))]
+    return [table(title, ["operator", "kind", "time", "share, %", *(["GMAC/s", "floor"] if counted else [])], body, words_in=(0, 1)), *_profile(row)]
+
+
+def _profile(row: Row) -> list[Markup]:
+    """What the times of the operators rest on."""
+    it = row.profile
+    if it is None:
+        return []
+    told = f"A whole run takes {words.time(it.whole)}, all operators {words.time(it.total)} as they were timed: {it.method}."
+    peaks = ", ".join(f"{kind} {peak / 1e9:.1f} GMAC/s" for kind, peak in it.peaks.items())
+    if peaks:
+        told += f" {it.macs:,} multiply-accumulates would take {words.time(it.floor)} at the measured peak ({peaks}), {100 * it.use:.1f} % of the run."
+    return [element("p", {"class": "caption"}, told)]
 
 
 def _size(row: Row) -> list[Markup]:

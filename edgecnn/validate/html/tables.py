@@ -102,7 +102,7 @@ def _cost(rows: Sequence[Row]) -> list[Column]:
 
 def starts(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
     """Loading, first run and memory of the files where they were measured."""
-    head = ["file", "loading", "first run", "memory, MB", "of it activations, MB"]
+    head = ["file", "loading", "first run", "memory, MB", "activations, MB"]
     body = [
         [file_name(names[row.file], row.file), words.time(it.load), words.time(it.first_run), _megabytes(it.rss), _megabytes(it.arena)]
         for row in rows
