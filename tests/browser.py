@@ -73,6 +73,13 @@ class Browser:
         """The page as it is printed."""
         path.write_bytes(base64.b64decode(self.ask("Page.printToPDF", printBackground=True)["data"]))
 
+    def close(self) -> None:
+        """End the browser and the processes that it started."""
+        self._session = ""
+        self.ask("Browser.close")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(PATIENCE)
+
     @property
     def requests(self) -> list[str]:
         """Everything that the page asked for but itself and what it carries."""
@@ -108,13 +115,14 @@ def opened() -> Iterator[Browser]:
         os.dup2(first, 3)
         os.dup2(second, 4)
 
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         words = [program, *FLAGS, f"--user-data-dir={profile}"]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=wire, pass_fds=(3, 4))
         os.close(theirs)
         os.close(ours)
         try:
-            yield Browser(process, into, out)
+            yield (found := Browser(process, into, out))
+            found.close()
         finally:
             process.kill()
             process.wait()

@@ -59,6 +59,8 @@ SECTIONS = {
     "Until the first answer": "start", "Reliability": "confidence", "Change of each class": "classes", "Noise of the layers": "layers",
     "Confusion after": "confusion", "Worst pictures": "suffered", "pre-processing mistakes": "mistakes", "Operators, slowest": "operators",
     "What the file is made of": "parts", "against latency": "latencies", "Score by score": "parity",
+    "What would save bytes": "savings", "the app fed BGR": "diagnosis",
+    "A whole run takes": "profile",
 }  # fmt: skip
 
 
@@ -71,8 +73,11 @@ def test_a_section_is_there_with_its_figures_only(section):
 
 def test_a_real_run_shows_verdict_figures_and_where_they_come_from(real_report):
     report, _ = real_report
-    text = Reader(html.render(report)).text
+    page = Reader(html.render(report))
+    text = page.text
     (group,) = report.groups
+    pictures = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    assert len(pictures) == sum(len(row.suffered) for row in group.rows) > 0
     said = [report.verdict.value.upper(), report.host.processor, group.pictures.digest, report.made, report.checks[0].limit, report.checks[0].text]
     said += [figure for row in group.rows for figure in (words.percent(row.top1), words.interval(row.top1), words.kilobytes(row.bytes), row.sha256)]
     said += [f"{name} {version}" for name, version in report.host.versions.items()]

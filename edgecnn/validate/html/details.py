@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 
 from edgecnn.validate import words
+from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import Confidence, Suffered
 from edgecnn.validate.html import charts, confusion
 from edgecnn.validate.html.tables import MOST, table, with_interval
@@ -14,6 +15,7 @@ from edgecnn.validate.report import Row
 
 # Pictures of one file.
 PICTURES = 24
+MOST_MISTAKES = 40
 
 
 def details(original: Row | None, row: Row, room: int) -> tuple[list[Markup], int]:
@@ -89,22 +91,33 @@ def _picture(it: Suffered, encoded: str) -> Markup:
 
 
 def _mistakes(row: Row) -> list[Markup]:
+    told = _diagnosis(row.diagnosis) if row.diagnosis else []
     if not row.mistakes:
-        return []
-    seen = any(it.distance is not None for it in row.mistakes)
-    head = ["pre-processing mistake", "top-1 with it, %", "same answer, %", *(["off what was seen, points", "explains it"] if seen else [])]
+        return told
+    seen = any(it.distance is not None or it.matched for it in row.mistakes)
+    matched = any(it.matched for it in row.mistakes)
+    judged = ["off what was seen, points", *(["app's answers, %"] if matched else []), "explains it"] if seen else []
+    head = ["pre-processing mistake", "top-1 with it, %", "same answer, %", *judged, "mend it"]
     body = []
-    for it in row.mistakes[:MOST]:
+    for it in row.mistakes[:MOST_MISTAKES]:
         apart = words.NONE if it.distance is None else words.fixed(100 * it.distance, 2)
-        last = [apart, element("b", None, "yes") if it.explains else "no"] if seen else []
-        body.append([it.name, with_interval(words.percent(it.top1), words.interval(it.top1)), words.percent(it.agreement), *last])
-    return [table("What pre-processing mistakes would do", head, body, words_in=(0, 4))]
+        answers = [words.percent(it.matched)] if matched else []
+        last = [apart, *answers, element("b", None, "yes") if it.explains else "no"] if seen else []
+        name = f"{it.name} (as {', '.join(it.same)})" if it.same else it.name
+        body.append([name, with_interval(words.percent(it.top1), words.interval(it.top1)), words.percent(it.agreement), *last, it.advice])
+    return [*told, table("What pre-processing mistakes would do", head, body, words_in=(0, len(head) - 2, len(head) - 1) if seen else (0, 3))]
+
+
+def _diagnosis(it: Diagnosis) -> list[Markup]:
+    said = [element("p", None, element("b", None, f"{it.text[0].upper()}{it.text[1:]}."))] if it.text else []
+    return [element("h4", None, "Pre-processing"), *said, *(element("p", {"class": "caption"}, f"{note.rstrip('.')}.") for note in it.notes)]
 
 
 def _layers(row: Row) -> list[Markup]:
     suspects = [it for it in row.layers if it.suspect]
-    body = [[it.name, it.original, it.kind, words.fixed(it.sqnr), words.fixed(it.own), it.suspect] for it in suspects[:MOST]]
-    return [table("Suspect layers", ["tensor", "in the original", "operator", "dB", "own dB", "why"], body, words_in=(0, 1, 2, 5))] if body else []
+    body = [[it.name, it.original, it.kind, words.fixed(it.sqnr), words.fixed(it.own), words.fixed(it.excess), it.suspect] for it in suspects[:MOST]]
+    head = ["tensor", "in the original", "operator", "dB", "own dB", "dB above 8 bits", "why"]
+    return [table("Suspect layers", head, body, words_in=(0, 1, 2, 6))] if body else []
 
 
 def _operators(row: Row) -> list[Markup]:
@@ -119,7 +132,19 @@ def _operators(row: Row) -> list[Markup]:
     title = "Operators, slowest first, one thread"
     if left:
         title += f"; {len(left)} more take {100 * sum(it.share for it in left):.1f} %"
-    return [table(title, ["operator", "kind", "time", "share, %", *(["GMAC/s", "floor"] if counted else [])], body, words_in=(0, 1))]
+    return [table(title, ["operator", "kind", "time", "share, %", *(["GMAC/s", "floor"] if counted else [])], body, words_in=(0, 1)), *_profile(row)]
+
+
+def _profile(row: Row) -> list[Markup]:
+    """What the times of the operators rest on."""
+    it = row.profile
+    if it is None:
+        return []
+    told = f"A whole run takes {words.time(it.whole)}, all operators {words.time(it.total)} as they were timed: {it.method}."
+    peaks = ", ".join(f"{kind} {peak / 1e9:.1f} GMAC/s" for kind, peak in it.peaks.items())
+    if peaks:
+        told += f" {it.macs:,} multiply-accumulates would take {words.time(it.floor)} at the measured peak ({peaks}), {100 * it.use:.1f} % of the run."
+    return [element("p", {"class": "caption"}, told)]
 
 
 def _size(row: Row) -> list[Markup]:
@@ -133,6 +158,9 @@ def _size(row: Row) -> list[Markup]:
         body = [[p.layer, p.kind, f"{p.bytes:,}", _bar(p.bytes / row.bytes if row.bytes else 0.0, _share(p.bytes, row.bytes))] for p in layers[:MOST]]
         more = f", {MOST} of {len(layers)}" if len(layers) > MOST else ""
         drawn.append(table(f"Largest layers{more}", ["layer", "kind", "bytes", "share, %"], body, words_in=(0, 1)))
+    if row.savings:
+        drawn.append(element("p", None, "What would save bytes:"))
+        drawn.append(element("ul", None, *(element("li", None, saving) for saving in row.savings[:MOST])))
     return drawn
 
 

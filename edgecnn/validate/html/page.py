@@ -81,7 +81,7 @@ class _Page:
 
 def _has_details(group: Group, number: int) -> bool:
     row = words.rows_of(group.original, group.rows)[number - 1]
-    return any((row.confidence, row.classes, row.confusion, row.suffered, row.operators, row.parts, row.layers, row.mistakes))
+    return any((row.confidence, row.classes, row.confusion, row.suffered, row.operators, row.parts, row.layers, row.mistakes, row.savings, row.diagnosis))
 
 
 def _header(report: Report, subject: str) -> Markup:

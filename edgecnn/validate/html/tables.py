@@ -10,6 +10,7 @@ from edgecnn.validate.report import Group, Pictures, Report, Row
 
 # Rows of a list of one file; what more there is stands in the JSON.
 MOST = 15
+LONG = 40  # characters of a cell beyond which its column breaks lines
 
 Column = tuple[str, Callable[[Row], str]]
 
@@ -23,12 +24,16 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, w
         rows: cells, text or markup.
         words_in: columns of words, flush left; the others hold numbers.
     """
-    kinds = ["" if i in words_in else "number" for i in range(len(head))]
+    kinds = ["number" if i not in words_in else "prose" if i and any(_is_long(row[i]) for row in rows) else "" for i in range(len(head))]
     top = element("tr", None, *(element("th", {"scope": "col", "class": kind or None}, name) for name, kind in zip(head, kinds, strict=True)))
     body = [element("tr", None, *(_cell(i, cell, kinds[i]) for i, cell in enumerate(row))) for row in rows]
     whole = element("table", {"aria-label": caption}, element("thead", None, top), element("tbody", None, *body))
     scrolled = element("div", {"class": "scroll", "role": "region", "aria-label": caption, "tabindex": "0"}, whole)
     return element("div", {"class": "list"}, element("p", {"class": "title"}, caption), scrolled)
+
+
+def _is_long(cell: str) -> bool:
+    return len(cell) > LONG and not isinstance(cell, Markup)
 
 
 def _cell(place: int, content: str, kind: str) -> Markup:
@@ -97,7 +102,7 @@ def _cost(rows: Sequence[Row]) -> list[Column]:
 
 def starts(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
     """Loading, first run and memory of the files where they were measured."""
-    head = ["file", "loading", "first run", "memory, MB", "of it activations, MB"]
+    head = ["file", "loading", "first run", "memory, MB", "activations, MB"]
     body = [
         [file_name(names[row.file], row.file), words.time(it.load), words.time(it.first_run), _megabytes(it.rss), _megabytes(it.arena)]
         for row in rows

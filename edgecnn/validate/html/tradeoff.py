@@ -65,7 +65,7 @@ def _mark(x: float, y: float, number: int, title: str, *, original: bool) -> Mar
 
 def _times(rows: Sequence[Row], original: Row | None, names: Mapping[str, str]) -> Markup:
     """Median and 90th percentile of every file, one block a number of threads."""
-    x = svg.cost_scale([1000 * v for row in rows for it in row.latencies for v in (it.median, it.p90)], 112.0, svg.WIDTH - 128.0)
+    x = svg.cost_scale([1000 * v for row in rows for it in row.latencies for v in (it.median, it.p90, it.p99)], 112.0, svg.WIDTH - 128.0)
     drawn, y, told = [], float(TOP), []
     for threads in dict.fromkeys(it.threads for row in rows for it in row.latencies):
         block = f"{threads} thread{'s' if threads > 1 else ''}"
@@ -77,7 +77,7 @@ def _times(rows: Sequence[Row], original: Row | None, names: Mapping[str, str]) 
                 told.append(f"{names[row.file]}, {block}: median {words.time(it.median)}, p90 {words.time(it.p90)}")
                 y += STEP
     axis = svg.below(x, y, TOP + STEP, f"ms{', logarithmic' if x.log else ''}")
-    caption = "Dot: median of one picture; line: up to the 90th percentile."
+    caption = "Dot: median of one picture; line: up to the 90th percentile, thin up to the 99th."
     if any(it.ratio is not None for row in rows for it in row.latencies):
         caption += " Right: time over the original's, with its 95 % interval."
     return svg.figure("Latency", "; ".join(told), y + 34, [*axis, *drawn], caption)
@@ -85,9 +85,10 @@ def _times(rows: Sequence[Row], original: Row | None, names: Mapping[str, str]) 
 
 def _time(it: Latency, name: str, y: float, x: svg.Scale, kind: str) -> list[Markup]:
     median, tail = x(1000 * it.median), x(1000 * it.p90)
-    title = f"{name}: median {words.time(it.median)}, p90 {words.time(it.p90)}, {it.runs} runs"
+    title = f"{name}: median {words.time(it.median)}, p90 {words.time(it.p90)}, p99 {words.time(it.p99)}, {it.runs} runs in {it.rounds} rounds"
     return [
         svg.label(x.start - 8, y + 4, name, x.start - 10),
+        svg.line(tail, y, max(x(1000 * it.p99), tail), y, f"range thin {kind}"),
         svg.line(median, y, tail, y, f"range {kind}"),
         svg.line(tail, y - 4, tail, y + 4, f"range {kind}"),
         svg.circle(median, y, 4.5, f"dot {kind}", title),
