@@ -138,6 +138,15 @@ class TestOperators:
         small, large = (next(v for k, v in macs.items() if k.startswith(f"fire5_expand{n}x{n}")) for n in (1, 3))
         assert large == 9 * small
 
+    def test_no_peak_is_claimed_for_numbers_that_have_none(self):
+        """Of 16-bit activations no peak is measured."""
+        model = flatbuffer.read((MODELS / "mobilenet_int8.tflite").read_bytes())
+        graph = model.subgraphs[0]
+        wide = next(op for op in graph.operators if len(op.inputs) == 3)
+        assert single_operators.number_type(graph, wide) == "int8"
+        graph.tensors[wide.inputs[0]].type = 7  # int16
+        assert single_operators.number_type(graph, wide) == ""
+
     @pytest.mark.parametrize(("seconds", "whole", "cost"), [([5.0, 3.0, 2.0], 4.0, 2.0), ([5.0, 1.0], 3.0, 2.0), ([1.0, 1.0], 3.0, 0.0), ([], 1.0, 0.0)])
     def test_what_watching_costs(self, seconds, whole, cost):
         assert profile.overhead(seconds, whole) == cost

@@ -34,7 +34,8 @@ from edgecnn.runtime import open_model
 from edgecnn.runtime.pool import evaluate
 from edgecnn.settings import Export
 from edgecnn.statistics import paired_interval
-from edgecnn.validate.latency import measure, ratio_interval
+from edgecnn.validate.latency import measure
+from edgecnn.validate.latency import ratio as between
 
 HEAD = (
     "model", "zeros", "change on test (paired 95 %)", "form", "bytes", "gzip", "packed", "float32's bytes over bytes, gzip, packed",
@@ -86,8 +87,8 @@ def _measured(model: Path, original: Path, name: str) -> tuple[str, list[list[st
     zeros = f"{100 * _zeros(model):.0f} %"
     rows = []
     for form, found in sizes.items():
-        low, high = ratio_interval(times[form], times["dense"])
-        ratio = f"{np.median(times[form]) / np.median(times['dense']):.2f} ({low:.2f} to {high:.2f})" if form == "sparse" else ""
+        middle, low, high = between(times[form], times["dense"])
+        ratio = f"{middle:.2f} ({low:.2f} to {high:.2f})" if form == "sparse" else ""
         factors = ", ".join(f"{plain.bytes / size:.1f}" for size in found)
         rows.append([label, zeros, change, form, *(f"{size:,}" for size in found), factors, ratio, f"{1000 * loads[form]:.1f}"])
     return label, rows
@@ -153,9 +154,9 @@ def _kernels(padding: str) -> list[list[str]]:
             for form, path in paths.items():
                 path.write_bytes(contents[form])
             times = _latencies(paths, Preprocessing(224, 224))
-        low, high = ratio_interval(times["sparse"], times["dense"])
+        middle, low, high = between(times["sparse"], times["dense"])
         dense, spread = (1000 * float(np.median(times[form])) for form in ("dense", "sparse"))
-        ratio = f"{spread / dense:.2f} ({low:.2f} to {high:.2f})"
+        ratio = f"{middle:.2f} ({low:.2f} to {high:.2f})"
         rows.append([padding, f"{100 * share:.0f} %", *(f"{len(contents[form]):,}" for form in contents), f"{dense:.1f}", f"{spread:.1f}", ratio])
         progress().step(" ".join(rows[-1]))
     return rows

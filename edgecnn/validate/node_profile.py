@@ -32,14 +32,12 @@ class Node:
     Attributes:
         name, kind: in the runtime's own graph.
         seconds: of each run.
-        size: numbers of its output.
         memory: bytes that its arena held in use after it, for each run; empty where this runtime does not tell.
         grown: bytes by which it grew, for each run.
     """
 
     name: str
     kind: str
-    size: int
     seconds: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)
@@ -56,27 +54,25 @@ class Node:
         return float(middle.mean())
 
 
-def nodes(path: Path, height: int, width: int, sessions: int = SESSIONS, runs: int = RUNS, planned: bool = True) -> list[Node]:
-    """Every node of an .onnx file in the order of running, over several fresh sessions of one thread; the first run of each is left out.
+def nodes(path: Path, height: int, width: int) -> tuple[list[Node], float]:
+    """(every node of an .onnx file in the order of running, seconds of the whole without the profile), on one thread.
 
-    Args:
-        planned: let the runtime lay out the memory of a whole run at once, as it does by default; else each node takes its own, which can be seen.
+    Sessions with the profile and without take turns, each opened anew, so that what the machine does falls on both; the first run of each is left out.
     """
     found: dict[str, Node] = {}
-    for _ in range(sessions):
-        for event in _events(path, height, width, runs, planned):
-            name, told = event["name"].removesuffix(_KERNEL), event["args"]
-            node = found.setdefault(name, Node(name, told["op_name"], _size(told)))
-            node.seconds.append(event["dur"] * 1e-6)
-            if "mem_bytes_in_use" in told:
-                node.memory.append(int(told["mem_bytes_in_use"]))
-                node.grown.append(int(told["mem_in_use_delta"]))
-    return list(found.values())
+    wholes = []
+    for _ in range(SESSIONS):
+        _collect(found, _events(path, height, width, RUNS, planned=True))
+        wholes.append(_whole(path, height, width))
+    return list(found.values()), float(np.median(wholes))
 
 
 def activation_peak(path: Path, height: int, width: int) -> int | None:
     """Most bytes in use in the runtime's arena after any node, less what lay there before the first: activations, not what a kernel takes for itself."""
-    found = nodes(path, height, width, sessions=1, runs=2, planned=False)
+    collected: dict[str, Node] = {}
+    # Planned, as it is by default, the memory of a whole run is taken at once, and that hides what the nodes take and give back.
+    _collect(collected, _events(path, height, width, 2, planned=False))
+    found = list(collected.values())
     if not found or any(not node.memory for node in found):
         return None
     return max(node.memory[-1] for node in found) - (found[0].memory[-1] - found[0].grown[-1])
@@ -114,17 +110,26 @@ def _names(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
     return [name for name in names if name]
 
 
-def whole(path: Path, height: int, width: int) -> list[float]:
-    """Seconds of runs without the profile, as many and over as many fresh sessions."""
+def _collect(found: dict[str, Node], events: Sequence[dict[str, Any]]) -> None:
+    """Add what a profile tells to the nodes, by name."""
+    for event in events:
+        name, told = event["name"].removesuffix(_KERNEL), event["args"]
+        node = found.setdefault(name, Node(name, told["op_name"]))
+        node.seconds.append(event["dur"] * 1e-6)
+        if "mem_bytes_in_use" in told:
+            node.memory.append(int(told["mem_bytes_in_use"]))
+            node.grown.append(int(told["mem_in_use_delta"]))
+
+
+def _whole(path: Path, height: int, width: int) -> float:
+    """Median seconds of the runs of one fresh session without the profile."""
+    session, feed = _session(path, height, width, onnxruntime.SessionOptions())
     times = []
-    for _ in range(SESSIONS):
-        session, feed = _session(path, height, width, onnxruntime.SessionOptions())
+    for _ in range(RUNS + 1):
+        start = time.perf_counter()
         session.run(None, feed)
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            session.run(None, feed)
-            times.append(time.perf_counter() - start)
-    return times
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))
 
 
 def _events(path: Path, height: int, width: int, runs: int, planned: bool) -> list[dict[str, Any]]:
@@ -147,8 +152,3 @@ def _session(path: Path, height: int, width: int, options: onnxruntime.SessionOp
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     return session, {given.name: noise(filled(tuple(given.shape), height, width), number_type(given.type))}
-
-
-def _size(told: dict[str, Any]) -> int:
-    shapes = [shape for output in told.get("output_type_shape", ()) for shape in output.values()]
-    return int(np.prod(shapes[0])) if shapes else 0

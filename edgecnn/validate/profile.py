@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from edgecnn.progress import Progress
 from edgecnn.runtime import READERS
 from edgecnn.validate.figures import Share
@@ -57,12 +55,13 @@ def operators(path: Path, height: int, width: int) -> tuple[tuple[OperatorTime, 
     method, timed, whole = (_of_tflite if suffix == ".tflite" else _of_onnx)(path, height, width)
     found = peaks(suffix)
     floors = [one.macs / found[one.number] if one.number in found else 0.0 for one in timed]
+    known = all(floor or not one.macs for one, floor in zip(timed, floors, strict=True))
     seconds = [one.seconds for one in timed]
     cost = overhead(seconds, whole) if method == BY_RUNTIME else 0.0
     left = [max(one - cost, 0.0) for one in seconds]
     share = [one / sum(left) if sum(left) else 0.0 for one in left]
     rows = [OperatorTime(one.name, one.kind, part * whole, part, one.macs, floor) for one, part, floor in zip(timed, share, floors, strict=True)]
-    profile = Profile(method, whole, sum(seconds), sum(one.macs for one in timed), sum(floors), found)
+    profile = Profile(method, whole, sum(seconds), sum(one.macs for one in timed), sum(floors) if known else 0.0, found)
     return tuple(sorted(rows, key=lambda row: -row.seconds)), profile
 
 
@@ -108,8 +107,7 @@ def _of_tflite(path: Path, height: int, width: int) -> tuple[str, list[Timed], f
 def _of_onnx(path: Path, height: int, width: int) -> tuple[str, list[Timed], float]:
     from edgecnn.validate import node_profile
 
-    nodes = node_profile.nodes(path, height, width)
+    nodes, whole = node_profile.nodes(path, height, width)
     macs = node_profile.macs(path, nodes)
-    whole = float(np.median(node_profile.whole(path, height, width)))
     timed = [Timed(node.name, node.kind, node.typical, count, node.number) for node, count in zip(nodes, macs, strict=True)]
     return BY_RUNTIME, timed, whole

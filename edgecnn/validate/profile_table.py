@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edgecnn.validate import latency
+from edgecnn.validate import latency, profile
 from edgecnn.validate.report import OperatorTime, Row
 
 # Operators that are shown by name; the others come in one line.
 SHOWN = 8
 # Letters of an operator's name; its beginning says least.
 NAME, KIND = 28, 18
+# Share by which the operators' sum may differ from the whole before they are called rough.
+ROUGH = 0.5
 
 
 def render(rows: Sequence[Row], console: Console) -> None:
@@ -60,7 +62,7 @@ def _start_table(rows: Sequence[Row]) -> Table:
         begun, found = row.start, row.profile
         memory = "?" if begun.rss is None else f"{begun.rss / 1e6:.1f}"
         arena = "" if begun.arena is None else f"{begun.arena / 1000:.1f}"
-        speed = (f"{found.macs / 1e6:.1f}", _milliseconds(found.whole), f"{100 * found.use:.0f} %") if found else ("", "", "")
+        speed = (f"{found.macs / 1e6:.1f}", _milliseconds(found.whole), f"{100 * found.use:.0f} %" if found.floor else "") if found else ("", "", "")
         table.add_row(escape(Path(row.file).name), _milliseconds(begun.load), _milliseconds(begun.first_run), memory, arena, *speed)
     return table
 
@@ -95,7 +97,9 @@ def _cells(these: Sequence[OperatorTime]) -> tuple[str, ...]:
 def _words(row: Row) -> str:
     found = row.profile
     summed = f"they sum to {100 * found.total / found.whole:.0f} % of the whole ({_milliseconds(found.whole)} ms) and are brought to it"
-    return f"Operators: {found.method}, one thread; {summed}. The network runs at {100 * found.use:.0f} % of this processor's measured peak."
+    rough = "" if 1 - ROUGH < found.total / found.whole < 1 + ROUGH or found.method != profile.BY_PIECES else ", so they are rough"
+    peak = f" The network runs at {100 * found.use:.0f} % of this processor's measured peak." if found.floor else ""
+    return f"Operators: {found.method}, one thread; {summed}{rough}.{peak}"
 
 
 def _table(left: Sequence[str], right: Sequence[str]) -> Table:

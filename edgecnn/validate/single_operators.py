@@ -51,7 +51,7 @@ def pieces(path: Path, height: int, width: int) -> list[Piece]:
     unpackers = _unpackers(model, graph)
     kinds = [op.kind for op in tflite_file.describe(path).operators]
     return [
-        Piece(i, graph.tensors[op.outputs[0]].name.decode("utf-8", "replace"), kinds[i], _cut(model, graph, op, unpackers), _number(graph, op))
+        Piece(i, graph.tensors[op.outputs[0]].name.decode("utf-8", "replace"), kinds[i], _cut(model, graph, op, unpackers), number_type(graph, op))
         for i, op in enumerate(graph.operators)
         if int(op.outputs[0]) not in unpackers
     ]
@@ -213,8 +213,8 @@ def _cut(model: Any, graph: Any, op: Any, unpackers: dict[int, Any]) -> bytes:
     return flatbuffer.pack(part)
 
 
-def _number(graph: Any, op: Any) -> str:
-    """The number type of its second input, the kernel, where the first fits it; a float file may keep its kernels in int8 and multiply in it."""
+def number_type(graph: Any, op: Any) -> str:
+    """What an operator multiplies in: int8 or float32 by its kernel, the second input; "" where the first is of a type without a measured peak."""
     if len(op.inputs) < 2 or min(int(i) for i in op.inputs[:2]) < 0:
         return ""
     first, kernel = (tflite_file.tensor(graph.tensors[int(i)]).dtype for i in op.inputs[:2])
