@@ -16,13 +16,12 @@ from edgecnn.validate.figures import (
     ClassChange,
     Confidence,
     Latency,
-    LayerNoise,
     Mistake,
     Parity,
     Share,
-    SizePart,
     Suffered,
 )  # fmt: skip
+from edgecnn.validate.layer_figures import LayerNoise, SizePart
 from edgecnn.validate.profile_figures import OperatorTime, Profile, Start
 from edgecnn.validate.report import Check, Group, Host, Pictures, Report, Row, Verdict
 

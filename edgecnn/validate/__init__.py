@@ -37,6 +37,7 @@ def validate(
     layers: bool = False,
     doctor: Doctor | None = None,
     profile: bool = False,
+    write_calibration: bool = False,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -59,6 +60,7 @@ def validate(
         layers: measure the noise of every tensor against the float original, see `layers.noise`; it costs seconds.
         doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
+        write_calibration: fit a calibration of the scores on val and store it, in a .tflite and as NAME.calibration.csv beside any file.
         profile: measure also what starting costs, which operators take the time, and the processor's peak; takes seconds a file.
 
     Raises:
@@ -71,7 +73,7 @@ def validate(
     asked = Asked(
         against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
-        profile=profile,
+        profile=profile, calibrate=write_calibration,
     )  # fmt: skip
     return session.run(paths, asked, progress)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgecnn.errors import BadSetting
 from edgecnn.settings import Doctor, Limits
+from edgecnn.validate import calibration
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Asked:
     layers: bool
     doctor: Doctor | None
     profile: bool
+    calibrate: bool
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):
@@ -42,6 +44,9 @@ class Asked:
             raise BadSetting(f"--label-offset {self.label_offset}: expected 0 or more")
         if self.limits.max_latency_ratio is not None and not self.threads:
             raise BadSetting("--max-latency-ratio needs a timing; name one number of threads or more")
+
+        if self.calibrate:
+            calibration.refuse(self.split)
 
     @property
     def compares(self) -> str:

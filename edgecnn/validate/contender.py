@@ -102,15 +102,18 @@ class Contender:
 
     def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> None:
         """Run over all pictures with all cores and keep what the statistics need; nothing to do when that is known already."""
-        if self.outcome is not None:
-            return
+        if self.outcome is None:
+            self.outcome = self.outcome_of(pictures, truth, progress)
+
+    def outcome_of(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> Outcome:
+        """The answers to any pictures."""
         answers, count = self.answers, len(pictures)
         runner = self.main_runner
         found = outcomes.empty(count, answers, truth is not None)
         take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
         with progress.track(f"evaluating {self.name}", count) as advance:
             self._stream(runner, pictures, take, advance)
-        self.outcome = found
+        return found
 
     def _stream(self, runner: Runner, pictures: pool.Pictures, take: Callable[[int, np.ndarray], None], advance: Advance) -> None:
         if self.ray:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edgecnn.validate.figures import LayerNoise, SizePart
+from edgecnn.validate.layer_figures import LayerNoise, SizePart
 from edgecnn.validate.report import Report, Row
 
 # Tensors that are shown; the JSON has all.

@@ -9,7 +9,8 @@ from enum import Enum
 from typing import Any
 
 from edgecnn.validate.diagnosis import Diagnosis
-from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, LayerNoise, Mistake, Parity, Share, SizePart, Suffered
+from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, Mistake, Parity, ScoreFit, Share, Suffered
+from edgecnn.validate.layer_figures import LayerNoise, SizePart
 from edgecnn.validate.profile_figures import OperatorTime, Profile, Start
 
 SCHEMA = "edgecnn.report/2"
@@ -66,6 +67,7 @@ class Row:
         mistakes: of pre-processing, worst first, or likeliest first when something was seen; empty when not asked.
         diagnosis: what explains the accuracy or the answers that were seen in an app; None when not asked.
         parity: score by score against the original; None when not asked.
+        calibration: of the scores, fitted on another split; None when not asked.
         profile: what the times of the operators rest on; None when not asked.
     """
 
@@ -92,6 +94,7 @@ class Row:
     mistakes: tuple[Mistake, ...] = ()
     diagnosis: Diagnosis | None = None
     parity: Parity | None = None
+    calibration: ScoreFit | None = None
     profile: Profile | None = None
 
 

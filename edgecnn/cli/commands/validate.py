@@ -28,6 +28,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", action="store_true", help="where a quantized file loses what its original knew, operator by operator, and what it is made of"
     )
+    parser.add_argument(
+        "--write-calibration", action="store_true", help="fit a calibration of the scores on val, and store it in the .tflite and beside the file"
+    )
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     report_files.add(parser)
     limits = parser.add_argument_group("limits")
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
-        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, profile=args.profile,
+        fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, profile=args.profile, write_calibration=args.write_calibration,
         progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)

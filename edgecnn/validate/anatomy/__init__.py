@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from edgecnn.validate.figures import SizePart
+from edgecnn.validate.layer_figures import SizePart
 
 ROOMS = {".tflite": "edgecnn.validate.anatomy.tflite", ".onnx": "edgecnn.validate.anatomy.onnx"}
 

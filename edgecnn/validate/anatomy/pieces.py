@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgecnn.validate.figures import SizePart
+from edgecnn.validate.layer_figures import SizePart
 
 # Below so many bytes a piece of advice is not worth its line.
 WORTH = 256

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from edgecnn import statistics
 from edgecnn.validate import words
-from edgecnn.validate.figures import Bin, ClassChange, Confidence, LayerNoise, SizePart
+from edgecnn.validate.figures import Bin, ClassChange, Confidence
 from edgecnn.validate.html import svg
+from edgecnn.validate.layer_figures import LayerNoise, SizePart
 from edgecnn.validate.markup import Markup
 
 # Rows of a chart; what more there is stands in the JSON.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.errors import BadData
 from edgecnn.progress import SILENT, Progress
-from edgecnn.validate.figures import LayerNoise
+from edgecnn.validate.layer_figures import LayerNoise
 
 if TYPE_CHECKING:
     import numpy as np
