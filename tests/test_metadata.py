@@ -57,7 +57,7 @@ def test_files_are_a_stored_zip_at_the_end(noted, tmp_path):
     with zipfile.ZipFile(path) as found:
         assert found.namelist() == ["labels.txt", "labels_de.txt", "read.me"]
         assert found.read("labels_de.txt").decode().split("\n") == [*NAMES, ""]
-        assert {entry.compress_type for entry in found.infolist()} == {zipfile.ZIP_STORED}
+        assert {(entry.compress_type, entry.date_time[0]) for entry in found.infolist()} == {(zipfile.ZIP_STORED, 1980)}
 
 
 def test_a_calibration_comes_and_goes_alone(noted):
