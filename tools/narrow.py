@@ -40,6 +40,7 @@ HEAD = (
     "model", "MACs gone", "epochs", "files", "float top-1", "pictures", "LiteRT change (paired 95 %)", "LiteRT latency of the original's, three times (95 %)",
     "ONNX change (paired 95 %)", "ORT latency of the original's, three times (95 %)", "0.8 or less in both, 1 point or less",
 )  # fmt: skip
+SPENT = "Of the time that ONNX Runtime spends in the operators of"
 SCHEMES, TIMES, RATIO, POINTS, RUNS = ("int8", "float32"), 3, 0.8, 1.0, 200
 
 
@@ -55,10 +56,16 @@ def main() -> int:
     shares = [float(share) for share in given.shares.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         new, said = measured(zoo.find(given.model), shares, given.epochs, Path(given.keep or folder), Path(folder))
-    rows = {(row[0], row[1], row[3]): row for row in markdown.rows_between(page, "narrow")}
-    rows |= {(row[0], row[1], row[3]): row for row in new}
-    markdown.replace_between(page, "narrow", markdown.table(HEAD, [rows[key] for key in sorted(rows)]) + f"\n\n{said}")
+    old = page.read_text().partition("<!-- narrow:begin")[2].partition("<!-- narrow:end")[0]
+    markdown.replace_between(page, "narrow", section(markdown.rows_between(page, "narrow"), new, [*old.splitlines(), said]))
     return 0
+
+
+def section(old: list[list[str]], new: list[list[str]], lines: list[str]) -> str:
+    """The table with new rows in the place of old ones of the same model, share and kind of file, and the last sentence of `lines` about each model."""
+    rows = {(row[0], row[1], row[3]): row for row in (*old, *new)}
+    about = {line.partition(" own ")[0]: line for line in lines if line.startswith(SPENT)}
+    return "\n\n".join([markdown.table(HEAD, [rows[key] for key in sorted(rows)]), *(about[name] for name in sorted(about))])
 
 
 def measured(model: Path, shares: list[float], epochs: int, keep: Path, folder: Path) -> tuple[list[list[str]], str]:
@@ -85,7 +92,7 @@ def measured(model: Path, shares: list[float], epochs: int, keep: Path, folder: 
             rows.append([*cells, "yes" if all(fine) else "no"])
             print(" | ".join(rows[-1]), flush=True)
         if scheme == "int8":
-            said = f"Of the time that ONNX Runtime spends in the operators of {name}'s own int8 file, {shares_of_time(made['whole']['onnx'])}."
+            said = f"{SPENT} {name}'s own int8 file, {shares_of_time(made['whole']['onnx'])}."
     return rows, said
 
 
@@ -132,14 +139,14 @@ def shares_of_time(path: Path) -> str:
     for event in events:
         if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
             times.setdefault((event["name"], event["args"]["op_name"]), []).append(event["dur"])
-    kinds = _kinds(path)
+    known = kinds(path)
     spent: Counter[str] = Counter()
     for (event, _), found in times.items():
-        spent[next((kind for name, kind in kinds.items() if event.startswith(f"{name}_")), "the rest")] += float(np.median(found))
+        spent[next((kind for name, kind in known.items() if event.startswith(f"{name}_")), "the rest")] += float(np.median(found))
     return ", ".join(f"{100 * part / spent.total():.0f} % are those of {kind}" for kind, part in spent.most_common())
 
 
-def _kinds(path: Path) -> dict[str, str]:
+def kinds(path: Path) -> dict[str, str]:
     """Kind of each convolution by its name, which operators keep when ONNX Runtime fuses them."""
     graph = onnx.load(path).graph
     sizes = {weight.name: tuple(weight.dims) for weight in graph.initializer}
