@@ -17,7 +17,7 @@ def narrow(monkeypatch):
 
 
 def row(narrow, model, gone, files, last):
-    return [model, gone, "3", files, *["x"] * (len(narrow.HEAD) - 5), last]
+    return [model, gone, "3", files, *["x"] * (len(narrow.HEAD) - 6), last, "processor"]
 
 
 def test_new_rows_replace_those_of_the_same_share_and_others_stay(narrow):
@@ -25,7 +25,7 @@ def test_new_rows_replace_those_of_the_same_share_and_others_stay(narrow):
     found = narrow.section(old, [row(narrow, "b", "40 %", "int8", "new")], [f"{narrow.SPENT} b's own int8 file, half.", "| a table |"])
     table, said = found.split("\n\n")
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["a", "b"]
-    assert [line.rstrip(" |").rpartition(" ")[2] for line in table.splitlines()[2:]] == ["kept", "new"]
+    assert [line.split(" | ")[-2] for line in table.splitlines()[2:]] == ["kept", "new"]
     assert said == f"{narrow.SPENT} b's own int8 file, half."
 
 
@@ -44,3 +44,7 @@ def test_shares_of_time_add_up(narrow):
     shares = {kind: int(share) for share, _, kind in (part.partition(" % are those of ") for part in said.split(", "))}
     assert shares.keys() == {"1x1 convolutions", "depthwise convolutions", "the first convolution", "the rest"}
     assert 97 <= sum(shares.values()) <= 103
+
+
+def test_the_processor_is_named_with_what_it_multiplies_with(narrow):
+    assert narrow.timing.processor("flags : sse amx_int8 avx") == narrow.timing.processor("flags : sse") + " with AMX"

@@ -38,7 +38,7 @@ from edgecnn.validate.latency import ratio_interval
 
 HEAD = (
     "model", "MACs gone", "epochs", "files", "float top-1", "pictures", "LiteRT change (paired 95 %)", "LiteRT latency of the original's, three times (95 %)",
-    "ONNX change (paired 95 %)", "ORT latency of the original's, three times (95 %)", "0.8 or less in both, 1 point or less",
+    "ONNX change (paired 95 %)", "ORT latency of the original's, three times (95 %)", "0.8 or less in both, 1 point or less", "processor",
 )  # fmt: skip
 SPENT = "Of the time that ONNX Runtime spends in the operators of"
 SCHEMES, TIMES, RATIO, POINTS, RUNS = ("int8", "float32"), 3, 0.8, 1.0, 200
@@ -62,8 +62,8 @@ def main() -> int:
 
 
 def section(old: list[list[str]], new: list[list[str]], lines: list[str]) -> str:
-    """The table with new rows in the place of old ones of the same model, share and kind of file, and the last sentence of `lines` about each model."""
-    rows = {(row[0], row[1], row[3]): row for row in (*old, *new)}
+    """The table, new rows in the place of old ones of the same model, share, files and processor, and the last sentence of `lines` about each model."""
+    rows = {(row[0], row[1], row[3], row[-1]): row for row in (*old, *new)}
     about = {line.partition(" own ")[0]: line for line in lines if line.startswith(SPENT)}
     return "\n\n".join([markdown.table(HEAD, [rows[key] for key in sorted(rows)]), *(about[name] for name in sorted(about))])
 
@@ -89,7 +89,7 @@ def measured(model: Path, shares: list[float], epochs: int, keep: Path, folder: 
                 ratios = [float(np.median(found[key]) / np.median(found["whole"])) for found in times]
                 cells += [_change(before, after), ", ".join(map(_ratio, ratios, times, [key] * TIMES))]
                 fine.append(float(np.median(ratios)) <= RATIO and 100 * (before.mean() - after.mean()) <= POINTS)
-            rows.append([*cells, "yes" if all(fine) else "no"])
+            rows.append([*cells, "yes" if all(fine) else "no", timing.processor()])
             print(" | ".join(rows[-1]), flush=True)
         if scheme == "int8":
             said = f"{SPENT} {name}'s own int8 file, {shares_of_time(made['whole']['onnx'])}."
