@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import importlib
 
 import keras
 import numpy as np
 import pytest
-from exporting import tflite_operators
+from helpers import ROOT
 from miniatures import miniature
 from test_legacy_keras import stirred
 
 from edgecnn import arch
-from edgecnn.arch.lively import enliven
-from edgecnn.card import Preprocessing
 from edgecnn.catalog import CATALOG
-from edgecnn.compress import compress, fit
+from edgecnn.compress import fit
 from edgecnn.compress.legacy_keras import to_legacy
 from edgecnn.compress.quantize_aware import Awareness, outputs
-from edgecnn.data import Dataset, Split
-from edgecnn.export import export
-from edgecnn.runtime.preprocess import prepare
-from edgecnn.settings import FINE_TUNING, Cluster, Compress, Export, Prune, QuantizeAware
+from edgecnn.settings import QuantizeAware
 
 SOME = ("mobilenet_v3_small",)
 ROWS = [pytest.param(name, marks=() if name in SOME else pytest.mark.slow) for name in CATALOG]
-TRAIN = replace(FINE_TUNING, epochs=1, batch_size=4, learning_rate=1e-5)
 
 
-def photos(net: keras.Model) -> Dataset:
-    """Noise in seven classes, at the size of the input."""
-    height, width, _ = net.input.shape[1:]
-    random = np.random.default_rng(0)
-
-    def split(count: int) -> Split:
-        return Split(random.integers(0, 256, (count, height, width, 3), dtype=np.uint8), random.integers(0, 7, count), tuple(map(str, range(count))))
-
-    return Dataset("noise", tuple("abcdefg"), {"train": split(8), "val": split(4), "test": split(4)}, "0" * 64)
-
-
-def zeros_of(net: keras.Model) -> float:
-    """0.3, or less where a miniature has few weights outside of depthwise kernels and batch norms."""
-    kernels = [layer.kernel.shape for layer in net.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)]
-    pruned = kernels[1:] if len(kernels[0]) == 4 else kernels  # a first convolution is left alone
-    return min(0.3, round(0.8 * sum(int(np.prod(shape)) for shape in pruned) / net.count_params(), 2))
+@pytest.fixture
+def compress_rows(monkeypatch):
+    """The tool that compresses rows of the catalog."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    return importlib.import_module("compress_rows")
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_row_is_compressed_and_its_int8_file_is_integer(name, tmp_path):
-    net = miniature(name)
-    data, channels = photos(net), net.input.shape[-1]
-    size = Preprocessing(*net.input.shape[1:3], "grey" if channels == 1 else "rgb", (128.0,), (128.0,))
-    enliven(net, prepare(data.splits["train"].pictures, size))
-    net.save(tmp_path / "net.keras")
-    share = zeros_of(net)
-    wish = Compress(prune=Prune(share, until=0.5, every=1), cluster=Cluster(16), quantize=QuantizeAware(observe=2), train=TRAIN)
-    found = compress(tmp_path / "net.keras", settings=wish, data=data, preprocessing=size)
-    assert found.zeros == pytest.approx(share, abs=0.02)
-    wish = Export(("int8",), ("tflite",), calibration=8, min_agreement=0.0)
-    (written,) = export(found.path, settings=wish, data=data, preprocessing=size)
-    floats = [operator.kind for operator in tflite_operators(written.path) if "FLOAT32" in operator.types]
-    assert not floats
+def test_every_row_is_compressed_and_its_int8_file_is_integer(name, compress_rows):
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    row = dict(zip(compress_rows.HEAD, compress_rows.measured(name), strict=True))
+    assert float(row["zeros found"]) == pytest.approx(float(row["zeros asked"]), abs=0.02)
+    assert int(row["operators of the int8 file"]) > 0
+    assert row["of them float"] == "0"
+    assert row["green"] == "yes"
+
+
+def test_mending_gives_the_logits_their_means_back_and_leaves_kernels_alone(compress_rows, tmp_path):
+    net = stirred(miniature("resnet20"))
+    inputs = np.random.default_rng(0).uniform(-1, 1, (4, *net.input.shape[1:])).astype("float32")
+    off = keras.models.clone_model(net)
+    off.set_weights(net.get_weights())
+    kernel = off.get_layer("logits").kernel
+    kernel.assign(np.where(np.abs(kernel) < np.quantile(np.abs(kernel), 0.5), 0, kernel))
+    off.save(tmp_path / "off.keras")
+    mended = keras.saving.load_model(compress_rows.mend(tmp_path / "off.keras", net, inputs, tmp_path / "mended.keras"), compile=False)
+    means = [np.asarray(keras.Model(it.input, it.get_layer("logits").output)(inputs)).mean(0) for it in (net, off, mended)]
+    assert np.abs(means[1] - means[0]).max() > 0.01
+    np.testing.assert_allclose(means[2], means[0], atol=1e-4)
+    kernels = [[w.numpy() for layer in it.layers for w in layer.weights if "kernel" in w.name] for it in (off, mended)]
+    for before, after in zip(*kernels, strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_the_table_names_rows_of_the_catalog(compress_rows):
+    assert set(compress_rows.MENDED) <= set(CATALOG)
+    assert {row[0] for row in compress_rows.markdown.rows_between(ROOT / "models" / "README.md", "rows")} <= set(CATALOG)
 
 
 def test_outputs_are_rounded_where_the_file_has_tensors_between_its_operators():
