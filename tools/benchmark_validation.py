@@ -18,6 +18,7 @@ import numpy as np
 MODELS = Path(__file__).resolve().parents[1] / "models"
 FEW, MANY = 2_000, 200_000
 SIZE, CLASSES = 16, 10
+SPLITS = {0: "train", 1: "val"}
 
 Measured = Callable[..., tuple[float, float]]
 
@@ -55,15 +56,15 @@ def memory(folder: Path, measured: Measured) -> None:
 
 
 def pictures(path: Path, count: int) -> Path:
-    """A tar of `count` generated test pictures in ten classes, and one training picture a class."""
+    """A tar of `count` generated test pictures in ten classes, and one picture a class for train and for val."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
     with tarfile.open(path, "w") as archive:
-        for i in range(count + CLASSES):
+        for i in range(count + 2 * CLASSES):
             stream = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)).save(stream, "PNG", compress_level=0)
-            member = tarfile.TarInfo(f"{'train' if i < CLASSES else 'test'}/{i % CLASSES}/{i:07}.png")
+            member = tarfile.TarInfo(f"{SPLITS.get(i // CLASSES, 'test')}/{i % CLASSES}/{i:07}.png")
             member.size = stream.tell()
             stream.seek(0)
             archive.addfile(member, stream)

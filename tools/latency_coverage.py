@@ -28,6 +28,8 @@ from edgecnn.runtime import open_model
 from edgecnn.validate.latency import measure, ratio, spread
 
 HEAD = ("file", "machine", "load before", "1.00 inside, copies", "half width", "1.00 outside, int8", "int8 / float", "spread of rounds")
+# Ends by itself when the process that started it has ended.
+SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def row(path: Path, machine: str, load: float, found: list[Run]) -> list[str]:
 @contextmanager
 def busy_core() -> Iterator[None]:
     """Another process that spins for as long as this lasts."""
-    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    spinner = subprocess.Popen([sys.executable, "-c", SPIN])
     try:
         yield
     finally:
