@@ -69,7 +69,7 @@ class Split:
 
     pictures: np.ndarray
     labels: np.ndarray
-    names: tuple[str, ...]
+    names: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.names)

@@ -9,12 +9,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-PICTURES, MANIFEST = "pictures.npy", "manifest.json"
+from edgecnn.data.names import Names
+
+PICTURES, MANIFEST, LABELS, NAMES = "pictures.npy", "manifest.json", "labels.npy", "names"
 _BUILDING = ".building-"
 _DAY = 24 * 60 * 60
 
@@ -25,14 +27,15 @@ class Manifest:
 
     Attributes:
         classes: class names.
-        labels, names: one a row.
+        labels: int64 [N], one a row.
+        names: one a row.
         counts: split name -> rows.
         digest, skipped: as in `edgecnn.data.Dataset`.
     """
 
     classes: tuple[str, ...]
-    labels: tuple[int, ...]
-    names: tuple[str, ...]
+    labels: np.ndarray
+    names: Names
     counts: dict[str, int]
     digest: str
     skipped: tuple[tuple[str, str], ...]
@@ -56,11 +59,12 @@ def find(key: str) -> tuple[np.ndarray, Manifest] | None:
     try:
         raw = json.loads((place / MANIFEST).read_bytes())
         skipped = tuple((name, why) for name, why in raw["skipped"])
-        manifest = Manifest(tuple(raw["classes"]), tuple(raw["labels"]), tuple(raw["names"]), raw["counts"], raw["digest"], skipped)
+        labels, names = np.load(place / LABELS), Names((place / NAMES).read_bytes())
+        manifest = Manifest(tuple(raw["classes"]), labels, names, raw["counts"], raw["digest"], skipped)
         pictures = np.load(place / PICTURES, mmap_mode="r")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (pictures, manifest) if len(pictures) >= len(manifest.names) else None
+    return (pictures, manifest) if len(pictures) >= len(names) == len(labels) else None
 
 
 @contextlib.contextmanager
@@ -82,8 +86,11 @@ def building() -> Iterator[Path]:
 
 def keep(built: Path, key: str, manifest: Manifest) -> None:
     """Finish a folder of `building` by its manifest and rename it; where another process was faster, its result stays."""
+    np.save(built / LABELS, manifest.labels)
+    (built / NAMES).write_bytes(manifest.names.letters)
+    told = {"classes": manifest.classes, "counts": manifest.counts, "digest": manifest.digest, "skipped": manifest.skipped}
     with (built / MANIFEST).open("w", encoding="utf-8") as stream:
-        json.dump(asdict(manifest), stream, ensure_ascii=False)
+        json.dump(told, stream, ensure_ascii=False)
     place = folder() / "decoded" / key
     if not _renamed(built, place) and find(key) is None:
         damaged = built.with_name(f"{built.name}-damaged")

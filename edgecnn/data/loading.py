@@ -17,13 +17,14 @@ from edgecnn import files
 from edgecnn.card import Preprocessing
 from edgecnn.data import DATASETS, SPLITS, Calibration, Dataset, Named, Split, cache, splitting
 from edgecnn.data.decoding import FileRows, decode_into
+from edgecnn.data.names import Names
 from edgecnn.data.sources import Digits, Source, open_source, pictures
 from edgecnn.data.splitting import Entry
 from edgecnn.errors import BadData, BadSetting, unknown
 from edgecnn.progress import Progress
 
 # Part of the cache's key: raise it when the same files and settings would give other pictures, splits or manifests.
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,21 @@ def _manifest(entries: list[Entry], skipped: list[tuple[str, str]]) -> cache.Man
     classes = tuple(sorted({e.label for e in entries}))
     number = {label: i for i, label in enumerate(classes)}
     counts = {split: sum(e.split == split for e in entries) for split in SPLITS}
-    content = json.dumps([classes, [(e.split, e.label, e.name, e.sha256) for e in entries]])
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    return cache.Manifest(classes, tuple(number[e.label] for e in entries), tuple(e.name for e in entries), counts, digest, tuple(skipped))
+    labels = np.fromiter((number[e.label] for e in entries), np.int64, len(entries))
+    return cache.Manifest(classes, labels, Names.of(e.name for e in entries), counts, _digest(classes, entries), tuple(skipped))
+
+
+def _digest(classes: tuple[str, ...], entries: list[Entry]) -> str:
+    """SHA-256 of json.dumps([classes, [[split, label, name, sha256], ...]]), which of a million pictures is not made in one piece."""
+    digest = hashlib.sha256(f"[{json.dumps(classes)}, [".encode())
+    for i, e in enumerate(entries):
+        digest.update(((", " if i else "") + json.dumps((e.split, e.label, e.name, e.sha256))).encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 def _dataset(origin: Origin, rows: np.ndarray, manifest: cache.Manifest) -> Dataset:
-    labels = np.array(manifest.labels, np.int64)
+    labels = manifest.labels
     ends = itertools.accumulate(manifest.counts[split] for split in SPLITS)
     splits = {
         split: Split(rows[end - manifest.counts[split] : end], labels[end - manifest.counts[split] : end], manifest.names[end - manifest.counts[split] : end])

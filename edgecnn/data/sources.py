@@ -146,10 +146,17 @@ class Archive:
 
 class Tar(Archive):
     def _members(self) -> Iterator[tuple[str, Read]]:
-        with tarfile.open(self.path) as tar:
+        with tarfile.open(self.path) as tar, contextlib.ExitStack() as stack:
+            whole = None
             for member in tar:
-                if member.isreg() or member.islnk():
+                if member.isreg():
                     yield member.name, lambda member=member: self._read(lambda: tar.extractfile(member))
+                elif member.islnk():
+                    # What it means is looked up among all members, by another reader: this one forgets them.
+                    whole = whole or stack.enter_context(tarfile.open(self.path))
+                    yield member.name, lambda name=member.name, whole=whole: self._read(lambda: whole.extractfile(name))
+                # It would keep a million members for ever.
+                tar.members = []
 
 
 class Zip(Archive):

@@ -21,7 +21,7 @@ LAYOUT = "expected <class>/<picture> or <train|val|test>/<class>/<picture>, belo
 DIGITS_STARTS = {"train": 0, "val": 1287, "test": 1415}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One picture: its name in the source, its name below the root folder, its class, its split and the SHA-256 of its file."""
 
@@ -73,12 +73,12 @@ def arrange(hashes: Mapping[str, str], lists: Mapping[str, str] | None, val_last
     """
     if not hashes:
         raise BadData(f"no pictures in {place}; {LAYOUT}")
-    names = {member: PurePosixPath(name) for member, name in names_below_root(hashes).items()}
+    names = names_below_root(hashes)
     entries = _by_folders(hashes, names, place) if lists is None else _by_lists(hashes, names, lists, place)
     if not entries:
         raise BadData(f"the pictures of {place} lie in no class folder; {LAYOUT}")
     taken = {entry.member for entry in entries}
-    strays = [(str(names[m]), "in no split list" if lists is not None else "in no class folder") for m in sorted(hashes) if m not in taken]
+    strays = [(names[m], "in no split list" if lists is not None else "in no class folder") for m in sorted(hashes) if m not in taken]
     entries = _last_to_val(entries, val_last) if val_last else entries
     return sorted(entries, key=lambda e: (SPLITS.index(e.split), e.label, e.name)), strays
 
@@ -116,31 +116,31 @@ def duplicates(entries: Iterable[Entry]) -> int:
 
 def _root(members: Iterable[str]) -> PurePosixPath:
     """The one folder that holds everything and can have class folders below it, and a lone split folder in it."""
-    parts = [PurePosixPath(member).parts for member in members]
-    deepest = max(parts, key=len)
+    folders = {tuple(member.split("/")[:-1]) for member in members}
+    deepest = (*max(folders, key=len), "")
     depth = 0
-    while len(deepest) >= depth + 3 and len({p[: depth + 1] for p in parts}) == 1 and (depth == 0 or deepest[depth].lower() in FOLDERS):
+    while len(deepest) >= depth + 3 and len({p[: depth + 1] for p in folders}) == 1 and (depth == 0 or deepest[depth].lower() in FOLDERS):
         depth += 1
     return PurePosixPath(*deepest[:depth])
 
 
-def _by_lists(hashes: Mapping[str, str], names: Mapping[str, PurePosixPath], lists: Mapping[str, str], place: str) -> list[Entry]:
-    there = {str(name): member for member, name in names.items()}
+def _by_lists(hashes: Mapping[str, str], names: Mapping[str, str], lists: Mapping[str, str], place: str) -> list[Entry]:
+    there = {name: member for member, name in names.items()}
     missing = sorted(set(lists) - set(there))
     if missing:
         raise BadData(f"{len(missing)} of {len(lists)} pictures of the split lists are not in {place}, the first is {missing[0]}; get the whole data set")
-    return [Entry(there[name], name, names[there[name]].parts[0], split, hashes[there[name]]) for name, split in lists.items()]
+    return [Entry(there[name], name, PurePosixPath(name).parts[0], split, hashes[there[name]]) for name, split in lists.items()]
 
 
-def _by_folders(hashes: Mapping[str, str], names: Mapping[str, PurePosixPath], place: str) -> list[Entry]:
-    given = _split_folders({name.parts[0] for name in names.values() if len(name.parts) > 1}, place)
+def _by_folders(hashes: Mapping[str, str], names: Mapping[str, str], place: str) -> list[Entry]:
+    given = _split_folders({name.partition("/")[0] for name in names.values() if "/" in name}, place)
     entries = []
     for member, name in names.items():
-        folders = name.parts[:-1]
+        folders = PurePosixPath(name).parts[:-1]
         own = FOLDERS[folders[0].lower()] if given and folders else ""
         classes = folders[1:] if given else folders
         if classes:
-            entries.append(Entry(member, str(name), classes[0], _choose(own, given, hashes[member]), hashes[member]))
+            entries.append(Entry(member, name, classes[0], _choose(own, given, hashes[member]), hashes[member]))
     return entries
 
 
