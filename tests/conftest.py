@@ -95,3 +95,27 @@ def real_report(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     path = tmp_path_factory.mktemp("report") / "run.json"
     path.write_text(json.dumps(report.to_dict()))
     return report, path
+
+
+@pytest.fixture(scope="session")
+def mediapipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with MediaPipe, in an environment of its own."""
+    from environments import python_with
+
+    return python_with(tmp_path_factory.mktemp("mediapipe"), "mediapipe==1.2.2")
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
+    """The trained sign-digits models in four schemes each, with German names; returns the folder."""
+    from environments import GERMAN, SCHEMES
+    from helpers import ROOT, edgecnn
+
+    out = tmp_path_factory.mktemp("shipped")
+    names = out / "de.txt"
+    names.write_text("\n".join(GERMAN) + "\n")
+    for model in ("squeezenet", "mobilenet"):
+        words = (ROOT / "models" / "sign-digits" / f"{model}.keras", "--tflite", *(f"--{scheme}" for scheme in SCHEMES), "--out", out)
+        result = edgecnn("export", *words, "--labels", names, "--locale", "de", "--author", "A. Person", "--license", "MIT")
+        assert result.code == 0, result.err
+    return out

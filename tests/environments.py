@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+# The models of sign-digits as the tests with MediaPipe export them.
+SCHEMES = ("float32", "float16", "dynamic", "int8")
+LABELS = tuple("0123456789")
+GERMAN = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
+
 
 def python_with(folder: Path, *packages: str) -> Path:
     """A Python that has `packages`, in `folder`, or under EDGECNN_TEST_ENVIRONMENTS where it is kept from run to run. Skips where no index has them."""

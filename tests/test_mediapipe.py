@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from environments import python_with, run
+from environments import GERMAN, LABELS, SCHEMES, run
 from helpers import ROOT, edgecnn
 
 from edgecnn import predict
@@ -19,10 +19,7 @@ from edgecnn.runtime import tflite_file
 pytestmark = pytest.mark.slow
 
 PHOTOS, AGREE = 200, 0.99
-SCHEMES = ("float32", "float16", "dynamic", "int8")
 FILES = [f"{model}{'' if scheme == 'float32' else f'_{scheme}'}" for model in ("squeezenet", "mobilenet") for scheme in SCHEMES]
-GERMAN = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
-LABELS = tuple("0123456789")
 
 CLASSIFY = """
 import json, sys
@@ -56,25 +53,6 @@ for path in sys.argv[1:]:
     found[path] = plain(schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAsModelMetadata(content, 0)))
 print(json.dumps(found))
 """
-
-
-@pytest.fixture(scope="session")
-def mediapipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with MediaPipe."""
-    return python_with(tmp_path_factory.mktemp("mediapipe"), "mediapipe==1.2.2")
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """The trained sign-digits models in four schemes each, with German names."""
-    out = tmp_path_factory.mktemp("shipped")
-    names = out / "de.txt"
-    names.write_text("\n".join(GERMAN) + "\n")
-    for model in ("squeezenet", "mobilenet"):
-        words = (ROOT / "models" / "sign-digits" / f"{model}.keras", "--tflite", *(f"--{scheme}" for scheme in SCHEMES), "--out", out)
-        result = edgecnn("export", *words, "--labels", names, "--locale", "de", "--author", "A. Person", "--license", "MIT")
-        assert result.code == 0, result.err
-    return out
 
 
 @pytest.fixture(scope="module")

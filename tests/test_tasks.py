@@ -97,11 +97,10 @@ def _output(**changes: object) -> Metadata:
         (_input(std=(0.0,)), "a deviation of 0"),
         (_input(color="grayscale"), "calls the pictures grayscale, expected rgb"),
         (_input(content="feature", color=""), "calls the input feature, expected image"),
-        (_output(name=""), "no name for an output"),
         (_output(labels=(LabelFile(LABELS[:3]),)), "labels.txt has 3 names for 4 outputs"),
         (_output(calibration=ScoreCalibration((None,) * 5)), "score_calibration.csv has 5 lines for 4 outputs"),
     ],
-    ids=["good", "none", "channels", "two", "zero", "grey", "feature", "nameless", "labels", "calibration"],
+    ids=["good", "none", "channels", "two", "zero", "grey", "feature", "labels", "calibration"],
 )
 def test_what_metadata_must_say(notes, said, nets, tmp_path):
     found = _problems(_with(nets, tmp_path, notes))

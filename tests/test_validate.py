@@ -41,7 +41,8 @@ def shop(tmp_path_factory) -> Path:
     """Labelled pictures under `colors`, and a model with card and exports under `models`; to be read only."""
     import keras
 
-    from edgecnn.export import flatbuffer
+    from edgecnn.export.shipping import finished
+    from edgecnn.settings import About
 
     folder = tmp_path_factory.mktemp("shop")
     write_pictures(folder / "colors", "train", 40, 0)
@@ -61,10 +62,7 @@ def shop(tmp_path_factory) -> Path:
     cards.write(models / "net.keras", card)
     for name, scheme, options in (("net", "float32", {}), ("net_int8", "int8", {"integer": True, "io": "uint8"})):
         path = tiny_nets.tflite(net, models / f"{name}.tflite", **options)
-        model = flatbuffer.read(path.read_bytes())
-        flatbuffer.name_ends(model)
-        flatbuffer.set_entries(model, {cards.EMBEDDED: card.for_export(scheme).dumps().encode()})
-        path.write_bytes(flatbuffer.pack(model))
+        path.write_bytes(finished(path.read_bytes(), card.for_export(scheme), About()))
     embed(tiny_nets.onnx(net, models / "net.onnx"), card.for_export("float32"))
     (folder / "bare").mkdir()
     tiny_nets.onnx(net, folder / "bare" / "net.onnx")
