@@ -59,6 +59,14 @@ def test_strict_refuses_broken_pictures_also_from_the_cache(folder):
         load(folder, SIZE)
 
 
+def test_pictures_that_are_all_broken_are_told_by_the_first(tmp_path):
+    for name in ("a/x.jpg", "b/y.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("no picture")
+    with pytest.raises(BadData, match=r"none of the 2 pictures .* a/x\.jpg: not a picture"):
+        load(tmp_path, SIZE)
+
+
 def test_a_class_of_broken_pictures_only_is_no_class(folder):
     for file in [*(folder / "cat").iterdir(), *(folder / "dog").iterdir()]:
         file.write_bytes(b"")

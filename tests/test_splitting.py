@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -125,3 +126,16 @@ def test_twins_in_train_and_test_are_told(tmp_path):
     told = Recorder()
     load(tmp_path / "set", SIZE, progress=told)
     assert any(step.startswith("1 val or test pictures are byte for byte in train") for step in told.steps)
+
+
+def test_hard_links_of_a_tar_are_the_pictures_they_mean(tmp_path):
+    """A tar's reader forgets its members as it goes; what a link means is found all the same."""
+    root = fill(tmp_path / "pets")
+    path = tmp_path / "pets.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(root, "pets")
+        first = next(name for name in archive.getnames() if name.endswith(".ppm"))
+        link = tarfile.TarInfo(f"{first.rpartition('/')[0]}/zz_again.ppm")
+        link.type, link.linkname = tarfile.LNKTYPE, first
+        archive.addfile(link)
+    assert sum(map(len, load(path, SIZE).splits.values())) == sum(map(len, load(root, SIZE).splits.values())) + 1

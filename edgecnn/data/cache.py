@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ import numpy as np
 from edgecnn.data.names import Names
 
 PICTURES, MANIFEST, LABELS, NAMES = "pictures.npy", "manifest.json", "labels.npy", "names"
+ENDS = "name_ends.npy"
 _BUILDING = ".building-"
 _DAY = 24 * 60 * 60
 
@@ -59,12 +61,22 @@ def find(key: str) -> tuple[np.ndarray, Manifest] | None:
     try:
         raw = json.loads((place / MANIFEST).read_bytes())
         skipped = tuple((name, why) for name, why in raw["skipped"])
-        labels, names = np.load(place / LABELS), Names((place / NAMES).read_bytes())
+        labels, names = np.load(place / LABELS), _names(place)
         manifest = Manifest(tuple(raw["classes"]), labels, names, raw["counts"], raw["digest"], skipped)
         pictures = np.load(place / PICTURES, mmap_mode="r")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return (pictures, manifest) if len(pictures) >= len(names) == len(labels) else None
+
+
+def _names(place: Path) -> Names:
+    """Names that stay on the disk until they are asked for; ValueError where the files do not fit each other."""
+    with (place / NAMES).open("rb") as stream:
+        letters = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    ends = np.load(place / ENDS, mmap_mode="r")
+    if not len(ends) or ends[-1] != len(letters) - 1:
+        raise ValueError("names are cut off")
+    return Names(letters, ends)
 
 
 @contextlib.contextmanager
@@ -88,6 +100,7 @@ def keep(built: Path, key: str, manifest: Manifest) -> None:
     """Finish a folder of `building` by its manifest and rename it; where another process was faster, its result stays."""
     np.save(built / LABELS, manifest.labels)
     (built / NAMES).write_bytes(manifest.names.letters)
+    np.save(built / ENDS, manifest.names.ends)
     told = {"classes": manifest.classes, "counts": manifest.counts, "digest": manifest.digest, "skipped": manifest.skipped}
     with (built / MANIFEST).open("w", encoding="utf-8") as stream:
         json.dump(told, stream, ensure_ascii=False)

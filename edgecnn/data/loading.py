@@ -24,7 +24,7 @@ from edgecnn.errors import BadData, BadSetting, unknown
 from edgecnn.progress import Progress
 
 # Part of the cache's key: raise it when the same files and settings would give other pictures, splits or manifests.
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,9 @@ def _compact(
         if new != old:
             rows[new] = rows[old]
     left = [entries[row] for row in kept]
+    if broken and not left:
+        row, why = next(iter(broken.items()))
+        raise BadData(f"none of the {len(broken)} pictures of {origin.source.place} can be read, the first is {entries[row].name}: {why}; give whole pictures")
     splitting.check(left, origin.source.place)
     if twins := splitting.duplicates(left):
         progress.step(f"{twins} val or test pictures are byte for byte in train too: their figures flatter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
@@ -15,11 +16,11 @@ class Names(Sequence[str]):
     """Names that are made into strings when they are asked for; slices share the letters.
 
     Args:
-        letters: the names in UTF-8, each with a zero byte behind it.
+        letters: the names in UTF-8, each with a zero byte behind it; may be memory-mapped.
         ends: int64 [N], where each name's zero byte stands; None finds them.
     """
 
-    def __init__(self, letters: bytes, ends: np.ndarray | None = None, start: int = 0) -> None:
+    def __init__(self, letters: bytes | mmap.mmap, ends: np.ndarray | None = None, start: int = 0) -> None:
         self._letters, self._start = letters, start
         self._ends = np.flatnonzero(np.frombuffer(letters, np.uint8) == 0) if ends is None else ends
 
@@ -27,6 +28,11 @@ class Names(Sequence[str]):
     def of(cls, names: Iterable[str]) -> Names:
         """Pack names; surrogates, which stand for bytes that are no UTF-8, come back as they were."""
         return cls(b"".join(name.encode("utf-8", "surrogateescape") + _END for name in names))
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Where each name's zero byte stands in `letters`, int64 [N]."""
+        return self._ends - self._start
 
     @property
     def letters(self) -> bytes:

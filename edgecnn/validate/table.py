@@ -155,4 +155,6 @@ def _ms(seconds: float) -> str:
 
 
 def _ratio(latency: Latency) -> str:
-    return f"{latency.ratio:.2f}" if latency.ratio is not None else ""
+    if latency.ratio is None:
+        return ""
+    return f"{latency.ratio:.2f}" if latency.ratio >= 0.095 else f"{latency.ratio:.3f}"
