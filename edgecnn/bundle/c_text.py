@@ -69,7 +69,7 @@ def golden_table(name: str, golden: Golden) -> str:
     causes = ",\n".join(f"    {{{string(trap.cause)}, {string(trap.advice)}}}" for trap in golden.traps) or '    {"", ""}'
     parts = [
         f'#include "{name}.h"\n\n#define GOLDEN_MODEL {name}\n#define GOLDEN_GRID {GRID}\n#define GOLDEN_MARKS {marks}\n'
-        f"#define GOLDEN_PICTURES {len(golden.pictures)}\n",
+        f"#define GOLDEN_PICTURES {len(golden.pictures)}\n#define GOLDEN_CAUSES {len(golden.traps)}\n",
         "typedef struct {\n  const char *name, *advice;\n} golden_cause;\n",
         "/* Means of a wrong input, see golden.json, and which of the causes it is. */\n"
         "typedef struct {\n  int cause;\n  float marks[GOLDEN_MARKS];\n} golden_trap;\n",
