@@ -116,6 +116,26 @@ def test_inputs_are_edgecnns_own_with_a_mean_for_each_channel(tmp_path, order):
     np.testing.assert_array_equal(filled, Encoder(said, "float32")(stored[None]))
 
 
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+def test_the_network_runs_from_the_array_by_litert_in_c(built, kind):
+    import ai_edge_litert
+
+    library = Path(ai_edge_litert.__file__).with_name("libLiteRt.so")
+    if not library.exists():
+        pytest.skip("this ai_edge_litert brings no C library")
+    done = subprocess.run(["make", "-C", built[kind], "run", f"LITERT={library}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("ok ")]
+    assert len(rows) == 4
+    assert all("golden input 0 off" in row for row in rows)
+
+
+def test_another_library_is_refused_in_one_line(built):
+    done = subprocess.run([built["int8"] / "run_golden", "libm.so.6", "golden"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "the library has no LiteRtCreateEnvironment; expected libLiteRt.so of LiteRT 2\n"
+
+
 def test_nothing_is_allocated_and_nonsense_is_refused(built):
     undefined = subprocess.run(["nm", "-u", built["int8"] / "edgecnn.o"], capture_output=True, text=True, check=True).stdout
     assert "ceil" in undefined or "expf" in undefined

@@ -44,7 +44,7 @@ def write(context: Context, folder: Path) -> list[Path]:
         "golden_table.h": c_text.golden_table(name, made),
     }
     words = _words(name, context, kinds, arena)
-    for template in ("edgecnn.h", "edgecnn.c", "test_golden.c", "Makefile", "CMakeLists.txt", "README.md"):
+    for template in ("edgecnn.h", "edgecnn.c", "test_golden.c", "run_golden.c", "Makefile", "CMakeLists.txt", "README.md"):
         texts[template] = filled(f"c/{template}", words)
     written = [files.write_text(folder / file, text) for file, text in texts.items()]
     written.append(files.write_bytes(folder / f"{name}.tflite", content))
