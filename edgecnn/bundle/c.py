@@ -82,7 +82,7 @@ def _words(name: str, context: Context, kinds: list[str], arena: tuple[int, int]
 
 def _mapping(context: Context) -> str:
     said, tensor = context.golden.preprocessing, context.golden.input
-    mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(values)) for values in (said.mean, said.std))
+    mean, std = (", ".join(f"{v:g}" for v in (values[:1] if len(set(values)) == 1 else values)) for values in (said.mean, said.std))
     quantized = f", stored as {tensor.dtype} real / {tensor.scale:g} + {tensor.zero_point}" if tensor.scale else ""
     return f"real = (pixel - {mean}) / {std}{quantized}"
 
