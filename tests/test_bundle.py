@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, edgecnn, picture, refused, snapshot
 
-from edgecnn.bundle import TARGETS, work
+from edgecnn.bundle import TARGETS, place, work
 from edgecnn.bundle.tflm import KERNELS
 from edgecnn.runtime.operator_versions import RELEASES
 
@@ -87,6 +87,17 @@ def test_a_failure_leaves_the_old_bundle(tmp_path, monkeypatch):
     refused(edgecnn("bundle", broken, "--for", "c", "--out", out), "cut off or damaged")
     assert snapshot(out) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "broken.tflite"]
+
+
+def test_a_room_that_fails_half_way_leaves_nothing(tmp_path):
+    def fail():
+        with place.replacing(tmp_path / "b") as building:
+            (building / "half.c").write_text("int")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
