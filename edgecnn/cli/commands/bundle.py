@@ -41,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
         labels=options.label_names(args.labels), label_offset=args.label_offset, preprocessing=options.preprocessing(args, file), progress=progress(),
     )  # fmt: skip
     print(f"{done.folder}\n{columns([(str(path.relative_to(done.folder)), bytes_of(path.stat().st_size)) for path in done.files], right=(1,))}")
-    words = {"FOLDER": str(done.folder), "NAME": file.stem}
-    print("\nNext: " + shlex.join(re.sub("FOLDER|NAME", lambda found: words[found[0]], word) for word in TARGETS[done.target].test.split()))
+    words = {"FOLDER": shlex.quote(str(done.folder)), "NAME": shlex.quote(file.stem)}
+    print("\nNext: " + re.sub("FOLDER|NAME", lambda found: words[found[0]], TARGETS[done.target].test))
     return 0
