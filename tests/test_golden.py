@@ -125,6 +125,7 @@ def test_pictures_come_from_a_folder_from_files_and_from_a_data_set(tmp_path):
     digits = golden.make(TFLITE, data="digits", count=3)
     assert digits.licence.startswith("CC BY 4.0")
     assert all(p.origin.startswith("digits/") for p in digits.pictures)
+    assert len({p.origin.split("/")[1] for p in digits.pictures}) == 3
 
 
 def test_it_is_the_same_every_time():
