@@ -20,6 +20,7 @@ _VERBS = {
     "export": ("edgecnn.export", "export"),
     "validate": ("edgecnn.validate", "validate"),
     "optimize": ("edgecnn.optimize", "optimize"),
+    "bundle": ("edgecnn.bundle", "bundle"),
     "pack": ("edgecnn.packing", "pack"),
     "unpack": ("edgecnn.packing", "unpack"),
 }

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "benchmark": "measure the latency of files, and nothing else",
     "pack": "make a file smaller for a download, losslessly",
     "unpack": "bring back a file that was packed",
+    "bundle": "write what an app needs to embed a file, with tests of its own",
     "predict": "name what is on a picture",
 }
 

@@ -97,7 +97,7 @@ def _try(runner: Runner, chunk: Sequence[tuple[int, bytes]], task: _Task) -> _Pa
     known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     rows, digests = [], []
     for way, table in zip(task.ways, task.tables, strict=True):
-        stored = _stored(pixels[way.view], way, table, task.into)
+        stored = stored_of(pixels[way.view], way, table, task.into)
         digest = hashlib.sha256(stored).digest()
         if digest not in known:
             known[digest] = _best(runner, stored, task.offset)
@@ -118,7 +118,7 @@ def _pixels(contents: Sequence[bytes], task: _Task) -> dict[View, np.ndarray]:
     return {view: np.stack(pictures) for view, pictures in made.items()}
 
 
-def _stored(pixels: np.ndarray, way: Way, table: np.ndarray, into: Input) -> np.ndarray:
+def stored_of(pixels: np.ndarray, way: Way, table: np.ndarray, into: Input) -> np.ndarray:
     """What the app writes into the input for uint8 RGB [n, H, W, 3]."""
     own = into.preprocessing.order
     order = {"": own, "other": "rgb" if own == "bgr" else "bgr"}.get(way.order, way.order)

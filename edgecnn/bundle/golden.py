@@ -1,0 +1,173 @@
+"""Golden vectors: pictures, what the right pre-processing makes of them, and what the file answers, for an app's own tests.
+
+`make` runs the file; `write` lays down `golden.json` and the bytes beside it. What a wrong app would see is there too, so that its failing
+test can name the likely cause.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn import files
+from edgecnn import labels as label_files
+from edgecnn.bundle import golden_text, scenes
+from edgecnn.bundle.golden_picture import Picture, steadiest
+from edgecnn.bundle.traps import Trap, signature, traps_of
+from edgecnn.card import Preprocessing
+from edgecnn.errors import BadFile, BadSetting
+from edgecnn.progress import SILENT, Progress
+from edgecnn.runtime import open_model
+from edgecnn.runtime.contract import Runner, Tensor
+from edgecnn.validate.doctor.levels import Input
+
+SUFFIXES = (".tflite", ".onnx")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Golden vectors of one file.
+
+    Attributes:
+        model: name of the file.
+        sha256: of its bytes.
+        input, output: its tensors; open dimensions are None.
+        channels_first: the input is [N, C, H, W].
+        takes_bytes: an integer input without scale, as in ONNX: the byte itself, or the byte - 128 for int8, scaled inside of the file.
+        gives_probabilities: the file ends in softmax; else the app must add it.
+        preprocessing: how a picture becomes the input.
+        labels: a name for every output, background included; "class N" where no names are known.
+        label_offset: outputs before the first label.
+        licence: of the pictures.
+        pictures: the pictures.
+        traps: mistakes and what the file answers to them.
+        signatures: picture's stem -> signature of the right input, see `traps.signature`.
+    """
+
+    model: str
+    sha256: str
+    input: Tensor
+    output: Tensor
+    channels_first: bool
+    takes_bytes: bool
+    gives_probabilities: bool
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    label_offset: int
+    licence: str
+    pictures: tuple[Picture, ...]
+    traps: tuple[Trap, ...]
+    signatures: Mapping[str, tuple[float, ...]]
+
+
+def make(
+    path: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    count: int = 4,
+    licence: str = "",
+    labels: Sequence[str] = (),
+    label_offset: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    progress: Progress = SILENT,
+) -> Golden:
+    """Run a .tflite or .onnx file on golden pictures, by the right pre-processing and by every usual mistake.
+
+    Args:
+        path: the file.
+        pictures: a folder or archive of pictures, or picture files, from which golden ones are cut; they are drawn where this and `data` are None.
+        data: a data set, from whose test pictures golden ones are cut.
+        count: how many golden pictures.
+        licence: of the pictures; the data set's, or that it is not stated, where left out.
+        labels, label_offset, preprocessing: of a file without a card, or to overrule it.
+        progress: told of every step.
+
+    Raises:
+        BadFile: not such a file, or one whose batch is neither 1 nor open. BadSetting: a file without a card, of which
+            nobody says how a picture becomes its input. BadData, BadSetting: in one line what was wrong.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadFile(f"{path} cannot be embedded: expected a file that edgecnn export writes, {' or '.join(SUFFIXES)}")
+    with closing(open_model(path, preprocessing=preprocessing)) as runner:
+        _check(runner, count, preprocessing)
+        taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)
+        into = Input.of(runner, runner.preprocessing)
+        chosen = [steadiest(runner, into, scenes.candidates(taken, runner.preprocessing, place, count)) for place in range(count)]
+        return _golden(runner, into, chosen, licence or said, labels, label_offset, progress)
+
+
+def _check(runner: Runner, count: int, preprocessing: Preprocessing | None) -> None:
+    """Refuse what golden vectors cannot be made of; `preprocessing` is what was said of the input."""
+    if runner.input.shape[0] not in (None, 1):
+        mend = f"write one with edgecnn check {runner.path} --repair" if runner.path.suffix.lower() == ".tflite" else "export it with an open batch"
+        raise BadFile(f"{runner.path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
+    if not 1 <= count <= 99:
+        raise BadSetting(f"{count} golden pictures: expected 1 to 99")
+    if runner.card is None and preprocessing is None:
+        raise BadSetting(f"{runner.path} has no card that says how a picture becomes its input; say it, such as --mean 127.5 --std 127.5 --order rgb")
+
+
+def write(golden: Golden, folder: str | os.PathLike[str], *, sources: bool = False) -> list[Path]:
+    """Write `golden.json` and its pictures, pixels, inputs and outputs into a folder; returns the files.
+
+    Args:
+        golden: what `make` gives.
+        folder: made where it is missing.
+        sources: also write each picture's decoded RGB bytes, N.source, for tests that have no decoder of JPEG and PNG.
+    """
+    written = []
+    for picture in golden.pictures:
+        parts = {picture.file: picture.content, f"{picture.stem}.rgb": picture.pixels, f"{picture.stem}.input": picture.input}
+        parts[f"{picture.stem}.output"] = picture.output
+        if sources:
+            parts[f"{picture.stem}.source"] = picture.decoded
+        for name, content in parts.items():
+            written.append(files.write_bytes(Path(folder) / name, content if isinstance(content, bytes) else little_endian(content)))
+    written.append(files.write_text(Path(folder) / "golden.json", golden_text.text(golden, sources=sources)))
+    return written
+
+
+def little_endian(array: np.ndarray) -> bytes:
+    """The bytes of an array, least significant first, row after row."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+
+
+def _taken(
+    pictures: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None,
+    data: str | os.PathLike[str] | None,
+    preprocessing: Preprocessing,
+    count: int,
+) -> tuple[list[scenes.Taken] | None, str]:
+    """Pictures to cut golden ones from, None to draw them, and their licence."""
+    if data is not None:
+        return scenes.from_data(data, preprocessing, count), scenes.licence_of(data)
+    if pictures is None:
+        return None, scenes.OURS
+    if isinstance(pictures, (str, os.PathLike)):
+        return scenes.from_folder(pictures, count), scenes.licence_of(Path(pictures))
+    if not pictures:
+        raise BadSetting("an empty list of pictures: expected one file or more, or None for drawn ones")
+    return [scenes.read_picture(one) for one in pictures], "not stated"
+
+
+def _golden(runner: Runner, into: Input, found: Sequence[Picture], licence: str, labels: Sequence[str], offset: int | None, progress: Progress) -> Golden:
+    card, path = runner.card, runner.path
+    offset = offset if offset is not None else card.label_offset if card else 0
+    names = label_files.for_outputs(tuple(labels) or (card.labels if card else ()), runner.classes, offset, path)
+    progress.step(f"{len(found)} golden pictures; trying usual mistakes on {path.name}")
+    return Golden(
+        path.name, files.sha256(path), runner.input, runner.output, into.layout.channels_first, into.inside, _gives_probabilities(runner, found),
+        runner.preprocessing, names, offset, licence, tuple(found), traps_of(runner, into, found),
+        {picture.stem: signature(picture.input, into) for picture in found},
+    )  # fmt: skip
+
+
+def _gives_probabilities(runner: Runner, found: Sequence[Picture]) -> bool:
+    return all(np.array_equal(runner.feed(picture.input)[0], picture.probabilities) for picture in found)

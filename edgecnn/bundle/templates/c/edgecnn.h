@@ -1,0 +1,69 @@
+/* From a camera's picture to the input of an image classifier, and from its output to names. C11, no allocation, no globals.
+ * Made by edgecnn; Apache-2.0. A model is a constant `edgecnn_model`; several may live side by side.
+ */
+#ifndef EDGECNN_H
+#define EDGECNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { EDGECNN_RGB, EDGECNN_BGR, EDGECNN_GREY } edgecnn_order;
+typedef enum { EDGECNN_STRETCH, EDGECNN_CROP } edgecnn_resize;
+typedef enum { EDGECNN_FLOAT32, EDGECNN_UINT8, EDGECNN_INT8, EDGECNN_INT16 } edgecnn_type;
+
+typedef struct {
+  const char *name;
+  const unsigned char *data;   /* the .tflite file, aligned to 16 bytes */
+  size_t bytes;                /* of data */
+  int width, height, channels; /* of the input */
+  int channels_first;          /* the input is planes: [1, channels, height, width] */
+  edgecnn_order order;         /* of the input's channels */
+  edgecnn_resize resize;       /* stretch both sides, or cut out the middle in the input's proportions */
+  edgecnn_type input_type, output_type;
+  const void *table;           /* what the input stores for each byte of a pixel: 256 values, or 256 for each channel */
+  int tables;                  /* 1 or channels */
+  float output_scale;          /* real = scale * (stored - zero_point), for an integer output */
+  int output_zero_point;
+  int gives_probabilities;     /* else edgecnn_probabilities adds the softmax */
+  int classes;
+  const char *const *labels;   /* one an output */
+} edgecnn_model;
+
+/* Red, green, blue bytes as a decoder or a camera gives them. */
+typedef struct {
+  const uint8_t *pixels; /* the first row's first pixel */
+  int width, height;     /* as they lie in memory, before turning */
+  int stride;            /* bytes from a row to the next; 3 * width where rows follow one another */
+  int step;              /* bytes from a pixel to the next: 3, or 4 where a byte that is not used follows each */
+  int orientation;       /* EXIF's number, 1 to 8: 1 upright, 6 and 8 a phone's portrait that lies on its side, 3 upside down */
+} edgecnn_image;
+
+/* Bytes of working memory that edgecnn_prepare and edgecnn_pixels need for such a picture; 0 where the picture makes no sense. */
+size_t edgecnn_scratch_bytes(const edgecnn_model *model, const edgecnn_image *image);
+
+/* Fill the model's input tensor: turn upright, resize, order the channels, scale and quantize. `scratch` is aligned to 8 bytes.
+ * Returns 0, or -1 where the picture makes no sense.
+ */
+int edgecnn_prepare(const edgecnn_model *model, const edgecnn_image *image, void *scratch, void *input);
+
+/* The step before scaling, for tests and for looking at: upright RGB bytes, 3 * width * height of the model. Returns as edgecnn_prepare. */
+int edgecnn_pixels(const edgecnn_model *model, const edgecnn_image *image, void *scratch, uint8_t *rgb);
+
+/* Bytes of the input and of the output tensor. */
+size_t edgecnn_input_bytes(const edgecnn_model *model);
+size_t edgecnn_output_bytes(const edgecnn_model *model);
+
+/* Probabilities, `classes` of them, from the output tensor: dequantized, with the softmax where the file has none. */
+void edgecnn_probabilities(const edgecnn_model *model, const void *output, float *probabilities);
+
+/* Place of the likeliest class; its name is model->labels[place]. */
+int edgecnn_best(const edgecnn_model *model, const float *probabilities);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
