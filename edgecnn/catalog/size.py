@@ -18,8 +18,8 @@ def int8_bytes(row: Architecture | Module) -> int:
     Batch norms fold into biases, and tell how many channels there are; without them a multiple of the square root of the weights stands for the channels. Graph
     and metadata take 14.7 kB, less where there is little to describe.
 
-    Error found: 0.6 % or less on the files of models/ of mobilenet and squeezenet, 0.1 % on resnet20 and lenet, both of 32 pixels and 10 classes. For modules it
-    is a rough guess, and for grouped blocks alone of no use.
+    Error found: 0.6 % or less on the files of models/ of mobilenet and squeezenet, 0.1 % on resnet20 and lenet, both of 32 pixels and 10 classes. It is a rough
+    guess for modules, and of no use for grouped blocks alone.
     """
     idle, root = row.parameters - row.trainable, row.trainable**0.5
     if idle and row.family not in _UNFOLDED:
