@@ -38,6 +38,7 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {
+    "web": Target("TypeScript with a page, for browsers and Node", "edgecnn.bundle.web", (".onnx",), "ONNX Runtime", "cd FOLDER && npm install && npm test"),
     "c": Target("C11 for microcontrollers and other native code", "edgecnn.bundle.c", (".tflite",), "TensorFlow Lite Micro or LiteRT", "make -C FOLDER test"),
 }
 
