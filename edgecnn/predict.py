@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgecnn import labels as label_files
 from edgecnn.card import Preprocessing
@@ -16,11 +15,11 @@ from edgecnn.runtime.contract import Runner
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 
-@dataclass(frozen=True)
-class Score:
-    """A class name and its probability, 0 to 1."""
+class Score(NamedTuple):
+    """A class name and its probability, 0 to 1: `label, probability = score`."""
 
     label: str
     probability: float
@@ -38,19 +37,20 @@ class Predictor:
         self.runner = runner
         self.labels = labels
 
-    def __call__(self, picture: str | os.PathLike[str] | np.ndarray) -> list[Score]:
-        """Every class with its probability, likeliest first.
+    def __call__(self, picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Image) -> list[Score]:
+        """Every class with its probability, likeliest first: what an app must answer to the same picture, see `edgecnn.bundle`.
+
+        Files, their bytes and Pillow's images are turned as their EXIF says, and see-through pixels laid over white.
 
         Args:
-            picture: a picture file, or upright uint8 RGB [height, width, 3] of any size.
+            picture: a picture file, the bytes of one, an image of Pillow's, or upright uint8 RGB [height, width, 3]; of any size.
 
         Raises:
-            BadFile: not a picture. BadData: an array of another shape or type.
+            BadFile: not a picture. BadData: an array of another shape or type, or something else altogether.
         """
         from edgecnn.data import pictures
 
-        decode = pictures.decode_file if isinstance(picture, (str, os.PathLike)) else pictures.fit
-        probabilities = self.runner(decode(picture, self.runner.preprocessing)[None])[0]
+        probabilities = self.runner(pictures.any_picture(picture, self.runner.preprocessing)[None])[0]
         order = (-probabilities).argsort(kind="stable")
         return [Score(self.labels[i], float(probabilities[i])) for i in order]
 

@@ -105,3 +105,58 @@ def test_a_broken_picture_is_named(model, tmp_path):
     (tmp_path / "letter.jpg").write_text("dear sir")
     with pytest.raises(BadFile, match=r"letter.jpg: not a picture"):
         load(model)(tmp_path / "letter.jpg")
+
+
+def test_a_path_its_bytes_an_array_and_a_pillow_image_are_one_picture(model, tmp_path):
+    pixels = np.zeros((8, 12, 3), np.uint8)
+    pixels[:, :6], pixels[:, 6:] = COLOURS["red"], COLOURS["blue"]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    Image.fromarray(pixels).save(path, exif=exif)
+    predictor = load(model, labels=tuple(COLOURS))
+    wanted = predictor(path)
+    content = path.read_bytes()
+    with Image.open(path) as image:
+        forms = [str(path), content, bytearray(content), memoryview(content), image, np.rot90(pixels, -1).copy()]
+        assert [predictor(form) for form in forms] == [wanted] * len(forms)
+    label, score = wanted[0]
+    assert (label, score) == (wanted[0].label, wanted[0].probability)
+
+
+def test_see_through_pillow_images_lie_on_white(model):
+    clear = Image.new("RGBA", (6, 6), (255, 0, 0, 0))
+    assert [score.probability for score in load(model)(clear)] == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "error", "why"),
+    [
+        (b"dear sir", BadFile, "bytes given as a picture: not a picture; expected"),
+        (b"", BadFile, r"bytes given as a picture: empty \(0 bytes\)"),
+        (42, BadData, "a picture as int; expected a path, the bytes of a picture file"),
+        (Image.new("F", (4, 4)), BadFile, "floating-point pixels"),
+    ],
+    ids=["text", "nothing", "number", "floats"],
+)
+def test_what_is_no_picture_is_refused_in_one_line(model, picture, error, why):
+    with pytest.raises(error, match=why) as refused:
+        load(model)(picture)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_client_answers_as_the_golden_vectors_that_apps_are_held_against(tmp_path):
+    from helpers import ROOT
+
+    from edgecnn.bundle import golden
+
+    file = ROOT / "models" / "mobilenet_int8.tflite"
+    client = edgecnn.load(file)
+    for one in golden.make(file).pictures:
+        path = tmp_path / one.file
+        path.write_bytes(one.content)
+        answer = client(path)
+        assert [score.probability for score in answer] == sorted(one.probabilities.tolist(), reverse=True)
+        assert answer[0].label == str(one.top)
+        with Image.open(path) as image:
+            assert client(image) == client(one.content) == answer

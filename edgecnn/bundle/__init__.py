@@ -27,7 +27,7 @@ class Target:
         room: module with `write(context, folder) -> list[Path]`.
         suffixes: of the files that it takes.
         runtime: that runs them there, in words.
-        test: command that proves the bundle; FOLDER stands for its place.
+        test: command that proves the bundle; FOLDER stands for its place, NAME for the file's stem.
     """
 
     title: str
@@ -37,9 +37,12 @@ class Target:
     test: str
 
 
+PREDICT = "edgecnn predict FOLDER/NAME.ort FOLDER/golden/0.png"
+
 TARGETS: dict[str, Target] = {
     "web": Target("TypeScript with a page, for browsers and Node", "edgecnn.bundle.web", (".onnx",), "ONNX Runtime", "cd FOLDER && npm install && npm test"),
     "c": Target("C11 for microcontrollers and other native code", "edgecnn.bundle.c", (".tflite",), "TensorFlow Lite Micro or LiteRT", "make -C FOLDER test"),
+    "ort": Target("ONNX Runtime Mobile: .ort and the operators of a reduced build", "edgecnn.bundle.ort", (".onnx",), "ONNX Runtime", PREDICT),
 }
 
 

@@ -44,7 +44,7 @@ def write(context: Context, folder: Path) -> list[Path]:
         "golden_table.h": c_text.golden_table(name, made),
     }
     words = _words(name, context, kinds, arena)
-    for template in ("edgecnn.h", "edgecnn.c", "test_golden.c", "Makefile", "CMakeLists.txt", "README.md"):
+    for template in ("edgecnn.h", "edgecnn.c", "test_golden.c", "run_golden.c", "Makefile", "CMakeLists.txt", "README.md"):
         texts[template] = filled(f"c/{template}", words)
     written = [files.write_text(folder / file, text) for file, text in texts.items()]
     written.append(files.write_bytes(folder / f"{name}.tflite", content))
@@ -82,7 +82,7 @@ def _words(name: str, context: Context, kinds: list[str], arena: tuple[int, int]
 
 def _mapping(context: Context) -> str:
     said, tensor = context.golden.preprocessing, context.golden.input
-    mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(values)) for values in (said.mean, said.std))
+    mean, std = (", ".join(f"{v:g}" for v in (values[:1] if len(set(values)) == 1 else values)) for values in (said.mean, said.std))
     quantized = f", stored as {tensor.dtype} real / {tensor.scale:g} + {tensor.zero_point}" if tensor.scale else ""
     return f"real = (pixel - {mean}) / {std}{quantized}"
 

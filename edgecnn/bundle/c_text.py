@@ -14,6 +14,8 @@ _TYPES = {"float32": "float", "uint8": "uint8_t", "int8": "int8_t", "int16": "in
 _ORDERS = {"rgb": "EDGECNN_RGB", "bgr": "EDGECNN_BGR", "grey": "EDGECNN_GREY"}
 _BYTES = tuple(str(value) for value in range(256))
 _IN_LINE = 24
+# Probability by which kernels of another runtime, or without XNNPACK, may be off for the very same input.
+RUNTIME = 0.02
 
 
 def header(name: str, context: Context, arena: tuple[int, int]) -> str:
@@ -69,12 +71,14 @@ def golden_table(name: str, golden: Golden) -> str:
     causes = ",\n".join(f"    {{{string(trap.cause)}, {string(trap.advice)}}}" for trap in golden.traps) or '    {"", ""}'
     parts = [
         f'#include "{name}.h"\n\n#define GOLDEN_MODEL {name}\n#define GOLDEN_GRID {GRID}\n#define GOLDEN_MARKS {marks}\n'
-        f"#define GOLDEN_PICTURES {len(golden.pictures)}\n",
+        f"#define GOLDEN_PICTURES {len(golden.pictures)}\n#define GOLDEN_CAUSES {len(golden.traps)}\n"
+        f"/* How far another runtime's kernels may be off for the same input. */\n#define GOLDEN_RUNTIME {RUNTIME}\n",
         "typedef struct {\n  const char *name, *advice;\n} golden_cause;\n",
         "/* Means of a wrong input, see golden.json, and which of the causes it is. */\n"
         "typedef struct {\n  int cause;\n  float marks[GOLDEN_MARKS];\n} golden_trap;\n",
         "typedef struct {\n  const char *file, *source, *pixels, *input, *output, *label;\n  int width, height, orientation, top;\n"
-        "  double pixel_tolerance, input_tolerance;\n  const float *marks, *probabilities;\n  const golden_trap *trap;\n  int traps;\n} golden_picture;\n",
+        "  double pixel_tolerance, input_tolerance, probability_tolerance;\n"
+        "  const float *marks, *probabilities;\n  const golden_trap *trap;\n  int traps;\n} golden_picture;\n",
         f"static const golden_cause golden_causes[] = {{\n{causes},\n}};\n",
     ]
     for i, picture in enumerate(golden.pictures):
@@ -93,10 +97,8 @@ def _picture(golden: Golden, i: int) -> str:
     names = ", ".join(string(name) for name in (one.file, *(f"{one.stem}.{kind}" for kind in ("source", "rgb", "input", "output")), golden.labels[one.top]))
     height, width = one.decoded.shape[:2]
     traps = sum(one.stem in trap.signatures for trap in golden.traps)
-    return (
-        f"    {{{names}, {width}, {height}, {one.orientation}, {one.top}, {one.tolerance.pixels:.6g}, {one.tolerance.input:.6g}, "
-        f"marks_{i}, probabilities_{i}, traps_{i}, {traps}}},\n"
-    )
+    tolerances = ", ".join(f"{value:.6g}" for value in (one.tolerance.pixels, one.tolerance.input, one.tolerance.probabilities))
+    return f"    {{{names}, {width}, {height}, {one.orientation}, {one.top}, {tolerances}, marks_{i}, probabilities_{i}, traps_{i}, {traps}}},\n"
 
 
 def string(text: str) -> str:

@@ -96,7 +96,8 @@ def make(
         raise BadFile(f"{path} cannot be embedded: expected a file that edgecnn export writes, {' or '.join(SUFFIXES)}")
     with closing(open_model(path, preprocessing=preprocessing)) as runner:
         if runner.input.shape[0] not in (None, 1):
-            raise BadFile(f"{path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; write one with edgecnn check {path} --repair")
+            mend = f"write one with edgecnn check {path} --repair" if path.suffix.lower() == ".tflite" else "export it with an open batch"
+            raise BadFile(f"{path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
         if not 1 <= count <= 99:
             raise BadSetting(f"{count} golden pictures: expected 1 to 99")
         taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)

@@ -60,10 +60,10 @@ class Shape:
     alpha: bool = False
 
 
-# Portrait, landscape, a phone's portrait that lies on its side, a see-through one that must be enlarged, and a wide photo.
+# Portrait, landscape and much larger, a phone's portrait that lies on its side, a see-through one that must be enlarged, and a wide photo.
 SHAPES = (
     Shape(1.6, 2.4),
-    Shape(2.7, 1.5),
+    Shape(7.0, 4.5),
     Shape(1.7, 2.6, "jpg", 6),
     Shape(1.3, 0.8, alpha=True),
     Shape(3.1, 1.9, "jpg"),
@@ -111,7 +111,7 @@ def candidates(taken: Sequence[Taken] | None, preprocessing: Preprocessing, plac
 
 
 def drawn(seed: int, width: int, height: int) -> Image.Image:
-    """A picture of our own, RGB: a coloured slope with shapes on it, no two corners and no two channels alike."""
+    """A picture of our own, RGB: a coloured slope with shapes and fine lines on it, no two corners and no two channels alike."""
     rng = np.random.default_rng(seed)
     corners = rng.integers(20, 236, (2, 2, 3)).astype(np.uint8)
     image = Image.fromarray(corners).resize((width, height), Image.Resampling.BICUBIC)
@@ -121,7 +121,17 @@ def drawn(seed: int, width: int, height: int) -> Image.Image:
         left, top = rng.uniform(-0.1, 0.7, 2)
         box = (left * width, top * height, (left + rng.uniform(0.15, 0.5)) * width, (top + rng.uniform(0.15, 0.5)) * height)
         (pen.ellipse if i % 2 else pen.rectangle)(box, fill=colour)
-    return image
+    return _lined(image, rng)
+
+
+def _lined(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """With slanted lines of a pixel's width over a part of it, which a resize without smoothing turns into a pattern."""
+    pixels = np.asarray(image).astype(np.int16)
+    rows, columns = np.indices(pixels.shape[:2])
+    left, top = rng.uniform(0, 0.5, 2)
+    inside = (columns >= left * image.width) & (columns < (left + 0.5) * image.width) & (rows >= top * image.height) & (rows < (top + 0.5) * image.height)
+    pixels[inside & ((columns + 2 * rows) % 3 == 0)] -= 90
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
 def _cut(taken: Taken, width: int, height: int) -> Image.Image:

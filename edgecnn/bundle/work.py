@@ -11,6 +11,7 @@ from typing import Any
 
 from edgecnn import __version__, files, runtime
 from edgecnn.bundle import TARGETS, Bundled, Context, golden, place
+from edgecnn.data import DATASETS
 from edgecnn.export import metadata
 from edgecnn.progress import Progress
 
@@ -43,11 +44,12 @@ def licences(context: Context) -> str:
     """LICENCES.md: whose the parts of a bundle are."""
     origins = sorted({picture.origin for picture in context.golden.pictures})
     data = context.card.data.name if context.card and context.card.data else ""
+    known = f" ({DATASETS[data].licence})" if data in DATASETS else ""
     lines = [
         "# Licences",
         "",
         f"- `{context.path.name}`, the model: {context.licence or 'not stated in the file; ask who trained it'}"
-        + (f". It was trained on the data set {data}, whose licence may matter too." if data else "."),
+        + (f". It was trained on the data set {data}{known}, whose licence may matter too." if data else "."),
         f"- golden pictures ({', '.join(origins)}): {context.golden.licence}",
         f"- all code in this folder, written by edgecnn {__version__}: Apache-2.0",
     ]

@@ -44,6 +44,33 @@ def decode_bytes(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
     return _decoded(content, lambda image: np.asarray(_resized(_rgb(ImageOps.exif_transpose(image)), preprocessing)))
 
 
+def any_picture(picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """A picture in whatever form, as upright uint8 RGB [height, width, 3] of the size of `preprocessing`.
+
+    Args:
+        picture: a path, the bytes of a picture file, an image of Pillow's, or upright uint8 RGB [any height, any width, 3].
+        preprocessing: size and resize rule.
+
+    Raises:
+        BadFile: not a picture. BadData: an array of another shape or type, or an object of another kind.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        return decode_file(picture, preprocessing)
+    if isinstance(picture, np.ndarray):
+        return fit(picture, preprocessing)
+    if not isinstance(picture, (bytes, bytearray, memoryview, Image.Image)):
+        raise BadData(f"a picture as {type(picture).__name__}; expected a path, the bytes of a picture file, a Pillow image or an array uint8 RGB")
+    with quiet():
+        try:
+            if isinstance(picture, Image.Image):
+                return np.asarray(_resized(_rgb(ImageOps.exif_transpose(picture)), preprocessing))
+            return decode_bytes(bytes(picture), preprocessing)
+        except BadFile as error:
+            raise BadFile(f"{type(picture).__name__} given as a picture: {error}; expected a whole JPEG, PNG, BMP, GIF, WebP, TIFF or PPM picture") from error
+        except OSError as error:  # Pillow reads an image's pixels when they are first asked for
+            raise BadFile(f"{type(picture).__name__} given as a picture: damaged picture ({error})") from error
+
+
 def whole(content: bytes, *, upright: bool = True) -> np.ndarray:
     """A picture file's bytes as uint8 RGB [height, width, 3] at its own size, else as `decode_bytes`.
 

@@ -19,6 +19,7 @@ from edgecnn.runtime.file_info import FileInfo
 RUNNERS: dict[str, tuple[str, str]] = {
     ".tflite": ("edgecnn.runtime.litert", "LiteRTRunner"),
     ".onnx": ("edgecnn.runtime.ort", "OrtRunner"),
+    ".ort": ("edgecnn.runtime.ort", "OrtRunner"),
     ".keras": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
     ".h5": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
 }
@@ -31,7 +32,7 @@ def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | N
     """Open a model or an export for running.
 
     Args:
-        path: a .tflite, .onnx, .keras or .h5 file.
+        path: a .tflite, .onnx, .ort, .keras or .h5 file.
         preprocessing: how pictures become the input; None takes it from the file's card, and from the common
             (pixel - 128) / 128 at the file's own input size where it has no card.
         threads: processor threads that one run may use.

@@ -39,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
         labels=options.label_names(args.labels), label_offset=args.label_offset, preprocessing=options.preprocessing(args, file), progress=progress(),
     )  # fmt: skip
     print(f"{done.folder}\n{columns([(str(path.relative_to(done.folder)), bytes_of(path.stat().st_size)) for path in done.files], right=(1,))}")
-    print(f"\nNext: {TARGETS[done.target].test.replace('FOLDER', str(done.folder))}")
+    print(f"\nNext: {TARGETS[done.target].test.replace('FOLDER', str(done.folder)).replace('NAME', file.stem)}")
     return 0

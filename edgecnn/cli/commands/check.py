@@ -1,4 +1,4 @@
-"""Say whether MediaPipe Tasks or ML Kit takes a .tflite, and mend what can be mended."""
+"""Say whether MediaPipe Tasks or ML Kit takes a .tflite, and mend what can be mended; or what a phone's accelerators would take of an .onnx."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from edgecnn.card import Preprocessing
 from edgecnn.cli import options
+from edgecnn.cli.text import columns
 from edgecnn.errors import BadSetting, unknown
 
 if TYPE_CHECKING:
     from edgecnn.export.tasks import Finding
 
+MOBILE = "ort-mobile"
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn check`."""
-    parser.add_argument("file", metavar="FILE", help="a .tflite file, whoever made it")
-    parser.add_argument("--for", dest="library", default="mediapipe", metavar="LIBRARY", help="mediapipe or mlkit (default: %(default)s)")
+    parser.add_argument("file", metavar="FILE", help="a .tflite file, or an .onnx for ort-mobile, whoever made it")
+    parser.add_argument("--for", dest="library", default="mediapipe", metavar="LIBRARY", help="mediapipe, mlkit or ort-mobile (default: %(default)s)")
     parser.add_argument("--repair", action="store_true", help="write a copy with types, batch and metadata as the library wants them; it is run and compared")
     parser.add_argument("--out", metavar="FILE", help="where to write the copy (default: beside the file, with _LIBRARY after its name)")
     group = parser.add_argument_group("with --repair, for files that do not say it")
@@ -29,8 +32,10 @@ def run(args: argparse.Namespace) -> int:
     """Print one line a reason; 0 where the library takes the file, else 1."""
     from edgecnn.export import tasks
 
+    if args.library == MOBILE:
+        return _mobile(args)
     if args.library not in tasks.LIBRARIES:
-        raise unknown("library", args.library, tasks.LIBRARIES)
+        raise unknown("library", args.library, (*tasks.LIBRARIES, MOBILE))
     given = [name for name in ("out", "labels", "mean", "std", "order", "resize") if getattr(args, name) is not None]
     if given and not args.repair:
         raise BadSetting(f"--{given[0]} is of a repair: expected --repair beside it")
@@ -50,6 +55,20 @@ def run(args: argparse.Namespace) -> int:
     if not refused:
         print(f"\nNext: edgecnn info {path}")
     return 1 if refused else 0
+
+
+def _mobile(args: argparse.Namespace) -> int:
+    """Print one line an accelerator; 0, because what they leave runs on the processor."""
+    if args.repair:
+        raise BadSetting(f"--repair mends .tflite files; for {MOBILE} write one with: edgecnn bundle {args.file} --for ort")
+    from edgecnn.export import ort_mobile
+
+    found = ort_mobile.takers(args.file)
+    rows = [(one.name, f"{one.taken}", f"{one.taken_fixed} in {one.parts} part(s)", one.verdict, ", ".join(one.lacking)) for one in found]
+    print(f"{args.file}: accelerators would take, of {found[0].nodes} nodes, by ONNX Runtime's own lists of operators")
+    print(columns([("", "as it is", "with a batch of 1", "worth trying", "lacking"), *rows]))
+    print(f"\nThe rest runs on the processor. Next: edgecnn bundle {args.file} --for ort")
+    return 0
 
 
 def _line(one: Finding, path: Path) -> str:

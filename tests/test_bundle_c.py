@@ -1,0 +1,233 @@
+"""The C bundle compiles without a warning, holds the very file, does to pixels what edgecnn does, and names what is wrong with a wrong copy of it."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import ROOT
+from PIL import Image, ImageOps
+
+from edgecnn.bundle import bundle
+from edgecnn.bundle.tflm import KERNELS
+from edgecnn.card import Preprocessing
+from edgecnn.runtime.preprocess import Encoder
+
+pytestmark = pytest.mark.skipif(not shutil.which("gcc") or not shutil.which("make"), reason="no C compiler here")
+INT8, FLOAT = ROOT / "models" / "mobilenet_int8.tflite", ROOT / "models" / "mobilenet.tflite"
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+
+
+def outcome(folder: Path) -> tuple[int, str]:
+    """Exit code and text of the bundle's own test, compiled with every warning an error."""
+    done = subprocess.run(["make", "-C", folder, "test"], capture_output=True, text=True, check=False)
+    assert "warning" not in done.stderr + done.stdout
+    assert "error:" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> dict[str, Path]:
+    """One bundle of an int8 file and one of a float file, compiled: objects of the model are made once."""
+    made = {}
+    for kind, path in (("int8", INT8), ("float32", FLOAT)):
+        made[kind] = bundle(path, "c", out=tmp_path_factory.mktemp(kind) / "bundle").folder
+        code, said = outcome(made[kind])
+        assert (code, "all golden vectors agree" in said) == (0, True), said
+    return made
+
+
+class Image8(ctypes.Structure):
+    """edgecnn_image of edgecnn.h."""
+
+    _fields_ = [("pixels", ctypes.c_void_p), *((name, ctypes.c_int) for name in ("width", "height", "stride", "step", "orientation"))]
+
+
+def library(folder: Path, name: str) -> tuple[ctypes.CDLL, ctypes.c_void_p]:
+    """The bundle as a shared library, and its model."""
+    made = folder / "shared.so"
+    sources = [folder / f"{stem}.c" for stem in ("edgecnn", name, f"{name}_data")]
+    subprocess.run(["gcc", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", made, *sources, "-lm"], check=True)
+    loaded = ctypes.CDLL(str(made))
+    loaded.edgecnn_scratch_bytes.restype = ctypes.c_size_t
+    return loaded, ctypes.byref(ctypes.c_char.in_dll(loaded, name))
+
+
+def run(loaded: ctypes.CDLL, model: object, stored: np.ndarray, orientation: int, out: np.ndarray, function: str) -> np.ndarray:
+    """`out` filled by a function of the library from uint8 [h, w, 3 or 4] as it lies in memory."""
+    image = Image8(stored.ctypes.data, stored.shape[1], stored.shape[0], stored.strides[0], stored.shape[2], orientation)
+    size = loaded.edgecnn_scratch_bytes(model, ctypes.byref(image))
+    scratch = np.full(size // 8 + 3, 0x5A5A5A5A5A5A5A5A, np.int64)
+    assert getattr(loaded, function)(model, ctypes.byref(image), ctypes.c_void_p(scratch.ctypes.data), ctypes.c_void_p(out.ctypes.data)) == 0
+    assert (scratch[-(-size // 8) :] == 0x5A5A5A5A5A5A5A5A).all(), "more working memory was used than was asked for"
+    return out
+
+
+def test_the_array_is_the_file_bit_by_bit(built):
+    loaded, _ = library(built["int8"], "model_mobilenet_int8")
+    content = INT8.read_bytes()
+    array = (ctypes.c_ubyte * len(content)).in_dll(loaded, "model_mobilenet_int8_data")
+    assert bytes(array) == content
+    assert ctypes.addressof(array) % 16 == 0
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
+def test_pixels_are_pillows_in_every_orientation_and_size(tmp_path, resize):
+    """Within one step of a byte everywhere; equal where Pillow goes across first."""
+    folder = bundle(INT8, "c", out=tmp_path / "b", count=1, preprocessing=Preprocessing(32, 32, resize=resize)).folder
+    loaded, model = library(folder, "model_mobilenet_int8")
+    rng = np.random.default_rng(0)
+    equal = 0
+    for i in range(48):
+        height, width = rng.integers(1, 200, 2)
+        stored = rng.integers(0, 256, (height, width, 3 + i % 2), np.uint8)
+        orientation = i % 8 + 1
+        image = Image.fromarray(stored[..., :3].copy())
+        image.getexif()[0x0112] = orientation
+        upright = ImageOps.exif_transpose(image)
+        fit = ImageOps.fit if resize == "crop" else Image.Image.resize
+        wanted = np.asarray(fit(upright, (32, 32), Image.Resampling.BILINEAR))
+        pixels = run(loaded, model, stored, orientation, np.empty((32, 32, 3), np.uint8), "edgecnn_pixels")
+        off = np.abs(pixels.astype(int) - wanted)
+        assert off.max() <= 1, (height, width, orientation)
+        equal += not off.any()
+    assert equal >= 24
+
+
+@pytest.mark.parametrize("order", ["rgb", "bgr", "grey"])
+def test_inputs_are_edgecnns_own_with_a_mean_for_each_channel(tmp_path, order):
+    """The table of the float file; grey has no file among the models, so that its library is told in C."""
+    said = Preprocessing(32, 32, "grey", (33.3,), (78.6,)) if order == "grey" else Preprocessing(32, 32, order, **IMAGENET)
+    folder = bundle(FLOAT, "c", out=tmp_path / "b", count=1, preprocessing=said if order != "grey" else None).folder
+    if order == "grey":
+        source = folder / "model_mobilenet.c"
+        text = source.read_text().replace("EDGECNN_RGB", "EDGECNN_GREY").replace(".channels = 3", ".channels = 1")
+        values = ",".join(f"{float(np.float32((np.float32(i) - np.float32(33.3)) / np.float32(78.6))):.9e}f" for i in range(256))
+        start = text.index("table[256] = {")
+        source.write_text(text[:start] + "table[256] = {" + values + text[text.index("};", start) - 1 :])
+    loaded, model = library(folder, "model_mobilenet")
+    stored = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+    channels = 1 if order == "grey" else 3
+    filled = run(loaded, model, stored, 1, np.empty((1, 32, 32, channels), np.float32), "edgecnn_prepare")
+    np.testing.assert_array_equal(filled, Encoder(said, "float32")(stored[None]))
+
+
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+def test_the_network_runs_from_the_array_by_litert_in_c(built, kind):
+    import ai_edge_litert
+
+    library = Path(ai_edge_litert.__file__).with_name("libLiteRt.so")
+    if not library.exists():
+        pytest.skip("this ai_edge_litert brings no C library")
+    done = subprocess.run(["make", "-C", built[kind], "run", f"LITERT={library}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("ok ")]
+    assert len(rows) == 4
+    assert all("golden input 0 off" in row for row in rows)
+
+
+def test_another_library_is_refused_in_one_line(built):
+    done = subprocess.run([built["int8"] / "run_golden", "libm.so.6", "golden"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "the library has no LiteRtCreateEnvironment; expected libLiteRt.so of LiteRT 2\n"
+
+
+def test_nothing_is_allocated_and_nonsense_is_refused(built):
+    undefined = subprocess.run(["nm", "-u", built["int8"] / "edgecnn.o"], capture_output=True, text=True, check=True).stdout
+    assert "ceil" in undefined or "expf" in undefined
+    assert not {"malloc", "calloc", "realloc", "free", "printf"} & set(undefined.split())
+    loaded, model = library(built["int8"], "model_mobilenet_int8")
+    right = (np.zeros((4, 4, 3), np.uint8).ctypes.data, 4, 4, 12, 3, 1)
+    assert loaded.edgecnn_scratch_bytes(model, ctypes.byref(Image8(*right))) > 0
+    for place, value in ((0, None), (1, 0), (2, -1), (3, 11), (4, 2), (5, 9), (5, 0)):
+        wrong = [value if i == place else old for i, old in enumerate(right)]
+        assert loaded.edgecnn_scratch_bytes(model, ctypes.byref(Image8(*wrong))) == 0
+        assert loaded.edgecnn_prepare(model, ctypes.byref(Image8(*wrong)), None, None) == -1
+
+
+def test_logits_get_their_softmax_and_names_any_characters(tmp_path):
+    names = ['a "quoted" \\ one??/', "Grüße", "*/ int x;", *"defghij"]
+    folder = bundle(FLOAT, "c", out=tmp_path / "b", count=1, labels=names).folder
+    source = folder / "model_mobilenet.c"
+    source.write_text(source.read_text().replace(".gives_probabilities = 1", ".gives_probabilities = 0"))
+    loaded, model = library(folder, "model_mobilenet")
+    logits, row = np.linspace(-3, 90, 10, dtype=np.float32), np.empty(10, np.float32)
+    loaded.edgecnn_probabilities(model, ctypes.c_void_p(logits.ctypes.data), ctypes.c_void_p(row.ctypes.data))
+    grown = np.exp(logits - logits.max())
+    np.testing.assert_allclose(row, grown / grown.sum(), rtol=1e-5)
+    assert loaded.edgecnn_best(model, ctypes.c_void_p(row.ctypes.data)) == 9
+    printed = folder / "names.c"
+    printed.write_text('#include <stdio.h>\n#include "model_mobilenet.h"\nint main(void) { for (int i = 0; i < 3; i++) puts(model_mobilenet.labels[i]); }\n')
+    sources = [folder / f"{stem}.c" for stem in ("names", "model_mobilenet", "model_mobilenet_data")]
+    subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", folder / "names", *sources], check=True)
+    assert subprocess.run([folder / "names"], capture_output=True, check=True).stdout.decode().splitlines() == names[:3]
+
+
+# (file, what stands there, the mistake, the cause that is named)
+MISTAKES = [
+    ("int8", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
+    ("float32", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
+    ("int8", "const int o = image->orientation", "const int o = 1", "EXIF ignored"),
+    ("int8", "const int o = image->orientation", "const int o = image->orientation == 6 ? 8 : image->orientation", "turned by 180"),
+    ("float32", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
+     "    (void)entry, (void)size, ((float *)out)[place] = ordered[c] / 255.0f;", "pixel / 255"),
+    ("float32", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
+     "    (void)entry, (void)size, ((float *)out)[place] = ordered[c];", "no scaling, 0..255"),
+    ("int8", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
+     "    (void)entry, ((uint8_t *)out)[place * size] = ordered[c] / 255;", "0..1 cast to integers"),
+    ("int8", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
+     "    (void)entry, ((uint8_t *)out)[place * size] = (uint8_t)(ordered[c] - 128);", "128 off (int8 / uint8)"),
+    ("int8", "if (model->resize == EDGECNN_CROP)", "if (1)", "cropped, not stretched"),
+    ("int8", "a.scale < 1.0 ? 1.0 : a.scale", "1.0", "bilinear, unsmoothed"),
+    ("int8", "model->channels_first ?", "!model->channels_first ?", "NCHW / NHWC mixed up"),
+    ("float32", "(size_t)y * (size_t)model->width + (size_t)x", "(size_t)x * (size_t)model->width + (size_t)y", "rows for columns"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "right", "wrong", "cause"), MISTAKES, ids=[f"{m[0]}-{m[3]}" for m in MISTAKES])
+def test_a_planted_mistake_fails_and_is_named(built, tmp_path, kind, right, wrong, cause):
+    folder = tmp_path / "wrong"
+    shutil.copytree(built[kind], folder)
+    source = folder / "edgecnn.c"
+    text = source.read_text()
+    assert text.count(right) == 1
+    source.write_text(text.replace(right, wrong))
+    code, said = outcome(folder)
+    assert code == 2
+    named = [line for line in said.splitlines() if line.startswith("likely cause: ")]
+    assert len(named) == 1, said
+    assert named[0].startswith(f"likely cause: {cause}"), said
+
+
+def test_labels_in_another_order_and_a_damaged_array_fail(built, tmp_path):
+    folder = tmp_path / "wrong"
+    shutil.copytree(built["int8"], folder)
+    model, array = folder / "model_mobilenet_int8.c", folder / "model_mobilenet_int8_data.c"
+    model.write_text(model.read_text().replace('    "0",\n    "1",', '    "1",\n    "2",').replace('    "8",\n    "9",', '    "9",\n    "8",'))
+    array.write_text(array.read_text().replace("{\n", "{\n9+", 1))
+    code, said = outcome(folder)
+    assert code == 2
+    assert "labels in another order, or a background class left out" in said
+    assert "the array differs" in said
+
+
+def test_operators_are_those_of_the_file_and_known_to_the_resolver(built):
+    text = (built["int8"] / "model_mobilenet_int8_operators.h").read_text()
+    assert [line.strip() for line in text.splitlines() if "resolver." in line and "*" not in line] == [
+        f"resolver.{name}();" for name in ("AddQuantize", "AddConv2D", "AddDepthwiseConv2D", "AddReshape", "AddSoftmax")
+    ]
+    assert KERNELS["LOG_SOFTMAX"] == "AddLogSoftmax"
+    assert KERNELS["RESIZE_NEAREST_NEIGHBOR"] == "AddResizeNearestNeighbor"
+
+
+def test_readme_says_what_was_measured(built):
+    from edgecnn.validate.start import tflite_arena
+
+    text = (built["int8"] / "README.md").read_text()
+    assert "@" not in text
+    assert f"take {tflite_arena(INT8, 32, 32):,} bytes" in text
+    assert "(pixel - 128) / 128" in text
