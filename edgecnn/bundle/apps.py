@@ -33,7 +33,7 @@ def check_types(golden: Golden) -> None:
     """Refuse a file whose input or output has a type that the apps cannot hold; BadFile."""
     for what, tensor in (("input", golden.input), ("output", golden.output)):
         if tensor.dtype not in DTYPES:
-            raise BadFile(f"{golden.model}: its {what} is {tensor.dtype}; this app takes {', '.join(DTYPES)}; export with another scheme or --io")
+            raise BadFile(f"{golden.model}: its {what} is {tensor.dtype}; this app takes {', '.join(DTYPES)}; export it with edgecnn")
 
 
 def names(golden: Golden) -> tuple[str, ...]:
@@ -68,6 +68,11 @@ def _stored(golden: Golden) -> str:
     if golden.input.scale is None:
         return "(byte - mean) / std"
     return f"round((byte - mean) / std / {golden.input.scale:g}) + {golden.input.zero_point}"
+
+
+def real(value: float) -> str:
+    """A literal of a double in Kotlin and Swift, read back as the same number."""
+    return repr(float(value))
 
 
 def string(text: str, language: str) -> str:

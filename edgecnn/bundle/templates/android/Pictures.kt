@@ -1,0 +1,38 @@
+// From what Android has (a picture file, a Bitmap, a camera frame) to upright RGB pixels.
+
+package edgecnn
+
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import androidx.camera.core.ImageProxy
+import androidx.exifinterface.media.ExifInterface
+import java.io.ByteArrayInputStream
+import java.io.IOException
+
+/** A picture file's pixels at their own size, turned as EXIF says, which BitmapFactory does not. */
+fun decode(content: ByteArray): Rgb {
+    val options = BitmapFactory.Options().apply { inPreferredConfig = Bitmap.Config.ARGB_8888; inScaled = false }
+    val bitmap = BitmapFactory.decodeByteArray(content, 0, content.size, options) ?: throw IOException("not a picture that Android reads")
+    val exif = ExifInterface(ByteArrayInputStream(content))
+    val (quarters, mirrored) = turnOf(exif.getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL))
+    return turn(bitmap.toRgb(), quarters, mirrored)
+}
+
+/** A camera frame of CameraX, upright. Front cameras' frames are not mirrored, only their preview is. */
+fun ImageProxy.toRgb(): Rgb = toBitmap().toRgb(imageInfo.rotationDegrees)
+
+/** A bitmap's pixels at their own size, turned clockwise by [rotationDegrees]; see-through pixels lie on white, as in training. */
+fun Bitmap.toRgb(rotationDegrees: Int = 0): Rgb {
+    val readable = if (config == Bitmap.Config.ARGB_8888) this else copy(Bitmap.Config.ARGB_8888, false) // HARDWARE has no pixels to read
+    val colours = IntArray(width * height)
+    readable.getPixels(colours, 0, width, 0, 0, width, height)
+    val data = ByteArray(colours.size * 3)
+    colours.forEachIndexed { pixel, colour ->
+        val alpha = colour ushr 24
+        for (channel in 0..2) {
+            val value = (colour shr (16 - 8 * channel)) and 0xFF
+            data[pixel * 3 + channel] = ((value * alpha + 255 * (255 - alpha) + 127) / 255).toByte()
+        }
+    }
+    return turn(Rgb(width, height, data), rotationDegrees / 90)
+}
