@@ -136,6 +136,24 @@ def test_another_library_is_refused_in_one_line(built):
     assert done.stderr == "the library has no LiteRtCreateEnvironment; expected libLiteRt.so of LiteRT 2\n"
 
 
+def test_a_grey_network_and_an_int8_input(exported, tmp_path):
+    for name in ("lenet", "lenet_int8"):
+        code, said = outcome(bundle(exported / f"{name}.tflite", "c", out=tmp_path / name).folder)
+        assert (code, "all golden vectors agree" in said) == (0, True), said
+
+
+def test_memory_is_never_left_and_nothing_is_undefined(built, tmp_path):
+    """The golden test under the sanitizers of the compiler."""
+    sources = [built["int8"] / f"{stem}.c" for stem in ("test_golden", "edgecnn", "model_mobilenet_int8", "model_mobilenet_int8_data")]
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"]
+    made = subprocess.run(["gcc", *flags, "-o", tmp_path / "strict", *sources, "-lm"], capture_output=True, text=True, check=False)
+    if "cannot find" in made.stderr:
+        pytest.skip("this compiler has no sanitizers")
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run([tmp_path / "strict", built["int8"] / "golden"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_nothing_is_allocated_and_nonsense_is_refused(built):
     undefined = subprocess.run(["nm", "-u", built["int8"] / "edgecnn.o"], capture_output=True, text=True, check=True).stdout
     assert "ceil" in undefined or "expf" in undefined

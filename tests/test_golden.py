@@ -149,6 +149,15 @@ def test_what_cannot_be_is_refused(tmp_path, options, error, why):
         golden.make(TFLITE, **options)
 
 
+def test_a_damaged_picture_is_named(tmp_path):
+    picture(tmp_path / "own" / "a.png")
+    (tmp_path / "own" / "b.jpg").write_bytes(b"dear sir")
+    with pytest.raises(BadFile, match=r"own/b.jpg: not a picture; leave it out"):
+        golden.make(TFLITE, tmp_path / "own", count=2)
+    with pytest.raises(BadSetting, match="an empty list of pictures"):
+        golden.make(TFLITE, [])
+
+
 def test_only_exports_have_golden_vectors():
     with pytest.raises(BadFile, match=r"mobilenet.keras cannot be embedded: expected .* \.tflite or \.onnx"):
         golden.make(ROOT / "models" / "mobilenet.keras")

@@ -144,6 +144,8 @@ def _taken(
         return None, scenes.OURS
     if isinstance(pictures, (str, os.PathLike)):
         return scenes.from_folder(pictures, count), scenes.licence_of(Path(pictures))
+    if not pictures:
+        raise BadSetting("an empty list of pictures: expected one file or more, or None for drawn ones")
     return [scenes.read_picture(one) for one in pictures], "not stated"
 
 

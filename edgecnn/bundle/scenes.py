@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageOps
 from edgecnn import data, files
 from edgecnn.card import Preprocessing
 from edgecnn.data import DATASETS, pictures, sources
-from edgecnn.errors import BadData
+from edgecnn.errors import BadData, BadFile
 
 OURS = "CC0-1.0 (drawn by edgecnn)"
 # Longest side of a golden picture in pixels, so that a bundle stays small whatever the user's camera makes.
@@ -82,9 +82,11 @@ def from_folder(path: str | os.PathLike[str], count: int) -> list[Taken]:
 
 
 def from_data(name: str | os.PathLike[str], preprocessing: Preprocessing, count: int) -> list[Taken]:
-    """`count` test pictures of a data set, evenly spread over its classes."""
+    """`count` test pictures of a data set, evenly spread over its classes; BadData when it has none."""
     loaded = data.load(name, preprocessing)
     split = loaded.splits["test"]
+    if not len(split):
+        raise BadData(f"{name} has no test pictures to cut golden ones from; name a folder of pictures instead")
     in_order = [split.names[i] for i in np.argsort(split.labels, kind="stable")]
     names = _spread(in_order, count)
     found = sorted(data.originals(name, names))
@@ -135,7 +137,12 @@ def _lined(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _cut(taken: Taken, width: int, height: int) -> Image.Image:
-    return ImageOps.fit(Image.fromarray(pictures.whole(taken.content)), (width, height), Image.Resampling.BICUBIC)
+    with pictures.quiet():
+        try:
+            upright = pictures.whole(taken.content)
+        except BadFile as error:
+            raise BadFile(f"{taken.origin}: {error}; leave it out, or name other pictures") from error
+    return ImageOps.fit(Image.fromarray(upright), (width, height), Image.Resampling.BICUBIC)
 
 
 def _size(shape: Shape, preprocessing: Preprocessing) -> tuple[int, int]:

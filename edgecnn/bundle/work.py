@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from edgecnn import __version__, files, runtime
+from edgecnn import files, runtime
 from edgecnn.bundle import TARGETS, Bundled, Context, golden, place
 from edgecnn.data import DATASETS
 from edgecnn.export import metadata
@@ -30,7 +30,7 @@ def run(
     with place.replacing(folder) as building:
         room.write(context, building)
         files.write_text(building / "LICENCES.md", licences(context))
-        place.write_list(building, {"target": target, "model": path.name, "sha256": made.sha256, "edgecnn": __version__})
+        place.write_list(building, {"target": target, "model": path.name, "sha256": made.sha256})
     return Bundled(folder, target, tuple(sorted(p for p in folder.rglob("*") if p.is_file())))
 
 
@@ -51,7 +51,7 @@ def licences(context: Context) -> str:
         f"- `{context.path.name}`, the model: {context.licence or 'not stated in the file; ask who trained it'}"
         + (f". It was trained on the data set {data}{known}, whose licence may matter too." if data else "."),
         f"- golden pictures ({', '.join(origins)}): {context.golden.licence}",
-        f"- all code in this folder, written by edgecnn {__version__}: Apache-2.0",
+        "- all code in this folder, written by edgecnn: Apache-2.0",
     ]
     return "\n".join(lines) + "\n"
 
