@@ -39,7 +39,7 @@ def laid(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.parametrize("target", ASSETS)
 def test_every_file_is_there_and_filled(laid, target):
     folder, (assets, vectors) = laid[target], ASSETS[target]
-    places = {"android": android, "ios": ios}[target].PLACES
+    places = {"android": android.PLACES | android.TASKS, "ios": ios.PLACES}[target]
     texts = {f"{place}{name}".removeprefix("./") for name, place in places.items()}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {name for name in found if not name.startswith(vectors)} == {*texts, f"{assets}mobilenet_int8.tflite", "LICENCES.md", "bundle.json"}
@@ -52,7 +52,8 @@ def test_every_file_is_there_and_filled(laid, target):
 
 def test_the_model_is_told_as_it_is(tmp_path):
     asked = {"preprocessing": UNLIKE, "label_offset": 1, "labels": ODD}
-    kotlin = (bundle(TFLITE, "android", out=tmp_path / "a", **asked).folder / "app/src/main/kotlin/edgecnn/Model.kt").read_text()
+    app = bundle(TFLITE, "android", out=tmp_path / "a", **asked).folder
+    kotlin = (app / "app/src/main/kotlin/edgecnn/Model.kt").read_text()
     swift = (bundle(TFLITE, "ios", out=tmp_path / "i", **asked).folder / "Sources/Model.swift").read_text()
     for line in (
         "width = 32", "order = Order.BGR", "mean = listOf(103.939, 116.779, 123.68)", "std = listOf(57.1, 58.2, 59.3)", "resize = Resize.CROP",
@@ -65,6 +66,8 @@ def test_the_model_is_told_as_it_is(tmp_path):
     ):  # fmt: skip
         assert f"        {line},\n" in swift
     assert all(f"\n        {apps.string(label, 'kotlin')}," in kotlin and f"\n            {apps.string(label, 'swift')}," in swift for label in ODD)
+    assert not list(app.rglob("Tasks*.kt"))
+    assert "MediaPipe Tasks cannot feed bgr" in (app / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def plain_sources(app: Path) -> list[Path]:
 def test_kotlin_compiles_without_a_warning(kotlin, laid, tmp_path):
     sources = [*sorted(laid["android"].rglob("*.kt")), android_signatures.write(tmp_path / "signatures")]
     classes = kotlin.compiled(sources, tmp_path / "classes")
-    assert {"Classifier.class", "TasksClassifier.class", "GoldenTest.class"} <= {path.name for path in classes.rglob("*.class")}
+    assert {"Classifier.class", "TasksClassifier.class", "GoldenTest.class", "TasksTest.class"} <= {path.name for path in classes.rglob("*.class")}
 
 
 @pytest.mark.slow

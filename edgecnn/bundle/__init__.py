@@ -45,7 +45,7 @@ TARGETS: dict[str, Target] = {
         "edgecnn.bundle.android",
         (".tflite",),
         "LiteRT",
-        "copy FOLDER/app over your app's module, ./gradlew test",
+        "copy FOLDER/app over your app's module, then ./gradlew testDebugUnitTest",
     ),
     "ios": Target("Swift with TensorFlow Lite", "edgecnn.bundle.ios", (".tflite",), "TensorFlow Lite", "add FOLDER to your Xcode project, then run its tests"),
     "web": Target("TypeScript with a page, for browsers and Node", "edgecnn.bundle.web", (".onnx",), "ONNX Runtime", "cd FOLDER && npm install && npm test"),

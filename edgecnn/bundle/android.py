@@ -15,11 +15,13 @@ _MAIN, _SHARED = "app/src/main", "app/src/sharedTest"
 PLACES = {
     "README.md": "./",
     "build.gradle.kts": "app/",
-    **dict.fromkeys(("Model.kt", "Pixels.kt", "Pictures.kt", "Classifier.kt", "TasksClassifier.kt"), f"{_MAIN}/kotlin/edgecnn/"),
+    **dict.fromkeys(("Model.kt", "Pixels.kt", "Pictures.kt", "Classifier.kt"), f"{_MAIN}/kotlin/edgecnn/"),
     "Golden.kt": f"{_SHARED}/kotlin/edgecnn/",
     "PixelsTest.kt": "app/src/test/kotlin/edgecnn/",
     "GoldenTest.kt": "app/src/androidTest/kotlin/edgecnn/",
 }
+# MediaPipe hands on R, G, B and nothing else.
+TASKS = {"TasksClassifier.kt": f"{_MAIN}/kotlin/edgecnn/", "TasksTest.kt": "app/src/androidTest/kotlin/edgecnn/"}
 
 
 def write(context: Context, folder: Path) -> list[Path]:
@@ -30,7 +32,9 @@ def write(context: Context, folder: Path) -> list[Path]:
     """
     golden = context.golden
     apps.check_types(golden)
-    written = apps.lay(folder, "android", PLACES, {**apps.about(golden), "MODEL": spec(golden)})
+    rgb = golden.preprocessing.order == "rgb"
+    tasks = "or TasksClassifier(context), by MediaPipe Tasks" if rgb else f"MediaPipe Tasks cannot feed {golden.preprocessing.order}"
+    written = apps.lay(folder, "android", PLACES | (TASKS if rgb else {}), {**apps.about(golden), "MODEL": spec(golden), "TASKS": tasks})
     written.append(files.write_bytes(folder / _MAIN / "assets" / golden.model, context.path.read_bytes()))
     return written + vectors.write(golden, folder / _SHARED / "assets" / "golden", sources=True)
 

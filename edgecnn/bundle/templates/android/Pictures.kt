@@ -24,14 +24,16 @@ fun ImageProxy.toRgb(): Rgb = toBitmap().toRgb(imageInfo.rotationDegrees)
 /** A bitmap's pixels at their own size, turned clockwise by [rotationDegrees]; see-through pixels lie on white, as in training. */
 fun Bitmap.toRgb(rotationDegrees: Int = 0): Rgb {
     val readable = if (config == Bitmap.Config.ARGB_8888) this else copy(Bitmap.Config.ARGB_8888, false) // HARDWARE has no pixels to read
-    val colours = IntArray(width * height)
-    readable.getPixels(colours, 0, width, 0, 0, width, height)
-    val data = ByteArray(colours.size * 3)
-    colours.forEachIndexed { pixel, colour ->
-        val alpha = colour ushr 24
-        for (channel in 0..2) {
-            val value = (colour shr (16 - 8 * channel)) and 0xFF
-            data[pixel * 3 + channel] = ((value * alpha + 255 * (255 - alpha) + 127) / 255).toByte()
+    val row = IntArray(width) // row by row: a large photo would fill a phone's heap several times
+    val data = ByteArray(width * height * 3)
+    for (y in 0 until height) {
+        readable.getPixels(row, 0, width, 0, y, width, 1)
+        for (x in 0 until width) {
+            val alpha = row[x] ushr 24
+            for (channel in 0..2) {
+                val value = (row[x] shr (16 - 8 * channel)) and 0xFF
+                data[(y * width + x) * 3 + channel] = ((value * alpha + 255 * (255 - alpha) + 127) / 255).toByte()
+            }
         }
     }
     return turn(Rgb(width, height, data), rotationDegrees / 90)

@@ -137,6 +137,9 @@ fun turn(picture: Rgb, quarters: Int, mirrored: Boolean = false): Rgb {
     val width = picture.width
     val height = picture.height
     val turns = quarters.mod(4)
+    if (turns == 0 && !mirrored) {
+        return picture
+    }
     val wide = if (turns % 2 == 0) width else height
     val turned = ByteArray(picture.data.size)
     for (y in 0 until height) {

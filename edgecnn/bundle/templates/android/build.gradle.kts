@@ -18,7 +18,7 @@ android {
 
 dependencies {
     implementation("com.google.ai.edge.litert:litert:1.4.2") // Classifier.kt
-    implementation("com.google.mediapipe:tasks-vision:0.10.29") // TasksClassifier.kt; leave both out together
+    implementation("com.google.mediapipe:tasks-vision:0.10.29") // TasksClassifier.kt and TasksTest.kt: the three come and go together
     implementation("androidx.camera:camera-core:1.4.2") // ImageProxy in Pictures.kt
     implementation("androidx.exifinterface:exifinterface:1.4.1")
     testImplementation("junit:junit:4.13.2")

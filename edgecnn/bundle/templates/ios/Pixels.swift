@@ -141,6 +141,9 @@ public func turn(_ picture: RGB, _ quarters: Int, mirrored: Bool = false) -> RGB
     let width = picture.width
     let height = picture.height
     let turns = ((quarters % 4) + 4) % 4
+    if turns == 0 && !mirrored {
+        return picture
+    }
     let wide = turns % 2 == 0 ? width : height
     var turned = [UInt8](repeating: 0, count: picture.data.count)
     for y in 0..<height {

@@ -138,6 +138,9 @@ function resizeDown(picture: Rgb, filter: Filter): Rgb {
 export function turn(picture: Rgb, quarters: number, mirrored = false): Rgb {
   const { width, height, data } = picture;
   const turns = ((quarters % 4) + 4) % 4;
+  if (turns === 0 && !mirrored) {
+    return picture;
+  }
   const wide = turns % 2 === 0 ? width : height;
   const turned = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
