@@ -10,6 +10,7 @@ from pathlib import Path
 
 import browser
 import numpy as np
+import PIL
 import pytest
 import web_apps
 from helpers import ROOT
@@ -128,10 +129,10 @@ def test_other_files_pass_too(built, tmp_path, model, data):
 
 
 @pytest.mark.slow
-def test_pixels_are_pillows_within_a_step(built, tmp_path):
-    """Enlarged, shrunk and both; stretched and cropped; every EXIF orientation. Pillow 13 sometimes goes down before it goes across, which rounds otherwise."""
+def test_pixels_are_pillows(built, tmp_path):
+    """Enlarged, shrunk and both; stretched and cropped; every EXIF orientation. Older than 13, Pillow never goes down first."""
     rng, cases, wanted = np.random.default_rng(7), [], []
-    for i in range(48):
+    for i in range(120):
         (height, width), (tall, wide) = rng.integers(1, 300, 2), rng.integers(1, 230, 2)
         picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
         image, rule, orientation = Image.fromarray(picture), ("stretch", "crop")[i % 2], i % 8 + 1
@@ -151,8 +152,7 @@ def test_pixels_are_pillows_within_a_step(built, tmp_path):
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     web_apps.run_script(built, script, tmp_path)
     off = [np.abs(np.frombuffer((tmp_path / f"{i}.out").read_bytes(), np.uint8).reshape(want.shape) - want) for i, want in enumerate(wanted)]
-    assert max(int(one.max()) for one in off) <= 1
-    assert np.median([one.mean() for one in off]) == 0
+    assert max(int(one.max()) for one in off) <= (0 if int(PIL.__version__.split(".")[0]) >= 13 else 1)
 
 
 # --- in a browser ---
