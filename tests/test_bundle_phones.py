@@ -10,7 +10,7 @@ from pathlib import Path
 import android_signatures
 import kotlin_apps
 import pytest
-from helpers import ROOT
+from helpers import ROOT, tighten
 
 from edgecnn.bundle import android, apps, bundle, golden, ios
 from edgecnn.card import Preprocessing
@@ -145,6 +145,7 @@ def test_kotlin_compiles_without_a_warning(kotlin, laid, tmp_path):
 def test_kotlin_passes_its_golden_test(kotlin, tmp_path, asked):
     file = ROOT / "models" / ("mobilenet.tflite" if asked else "mobilenet_int8.tflite")
     app = bundle(file, "android", out=tmp_path / "bundle", **asked).folder
+    tighten(app / ASSETS["android"][1] / "golden.json")
     done = kotlin.junit(kotlin.compiled(plain_sources(app), tmp_path / "classes"), "edgecnn.PixelsTest", app / "app")
     assert done.returncode == 0, done.stdout
     assert "OK (1 test)" in done.stdout

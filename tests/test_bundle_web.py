@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 import pytest
 import web_apps
-from helpers import ROOT
+from helpers import ROOT, tighten
 from PIL import Image, ImageOps
 
 from edgecnn.bundle import bundle, web
@@ -124,6 +124,7 @@ def test_labels_that_lie_are_named(built):
 def test_other_files_pass_too(built, tmp_path, model, data):
     app = bundle(ROOT / "models" / model, "web", out=tmp_path / "app", **data).folder
     (app / "node_modules").symlink_to((built / "node_modules").resolve())
+    tighten(app / "golden" / "golden.json")
     done = web_apps.golden_test(app)
     assert done.returncode == 0, done.stdout
 
