@@ -111,6 +111,7 @@ def test_it_lies_beside_the_file_unless_told_otherwise(tmp_path):
     result = edgecnn("bundle", model, "--for", "c", "--count", 1)
     assert result.code == 0, result.err
     assert (tmp_path / "my model_c" / "model_my_model.c").exists()
+    assert result.out.splitlines()[-1] == f"Next: make -C '{tmp_path / 'my model_c'}' test"
 
 
 def test_licences_of_the_model_and_of_the_pictures_are_told(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from helpers import ROOT, picture
+from helpers import ROOT, onnx_file, picture
 from PIL import Image
 
 from edgecnn.bundle import golden
@@ -125,6 +125,7 @@ def test_pictures_come_from_a_folder_from_files_and_from_a_data_set(tmp_path):
     digits = golden.make(TFLITE, data="digits", count=3)
     assert digits.licence.startswith("CC BY 4.0")
     assert all(p.origin.startswith("digits/") for p in digits.pictures)
+    assert len({p.origin.split("/")[1] for p in digits.pictures}) == 3
 
 
 def test_it_is_the_same_every_time():
@@ -156,6 +157,17 @@ def test_a_damaged_picture_is_named(tmp_path):
         golden.make(TFLITE, tmp_path / "own", count=2)
     with pytest.raises(BadSetting, match="an empty list of pictures"):
         golden.make(TFLITE, [])
+
+
+def test_nothing_is_taken_for_granted_of_a_file_without_a_card(tmp_path):
+    model = onnx_file(tmp_path / "theirs.onnx", batch=1)
+    with pytest.raises(BadSetting, match=r"theirs.onnx has no card .* --mean"):
+        golden.make(model)
+    made = golden.make(model, preprocessing=Preprocessing(16, 16, mean=(0.0,), std=(255.0,)), labels=("a", "b", "c"), count=2)
+    assert made.channels_first
+    np.testing.assert_allclose(made.pictures[0].input[0].transpose(1, 2, 0), made.pictures[0].pixels / np.float32(255), rtol=1e-6)
+    assert "div255" not in {trap.key for trap in made.traps}
+    assert "layout" in {trap.key for trap in made.traps}
 
 
 def test_only_exports_have_golden_vectors():

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import files
-from edgecnn.bundle import Context, c_text, golden
+from edgecnn.bundle import Context, arena, c_text, golden
+from edgecnn.bundle.arena import Arena
 from edgecnn.bundle.templates import filled
 from edgecnn.bundle.tflm import KERNELS
 from edgecnn.errors import BadFile
 from edgecnn.runtime.base import input_layout
 from edgecnn.validate.doctor import levels
 from edgecnn.validate.doctor.levels import Input
-from edgecnn.validate.start import tflite_arena
 
 # What the code reads and writes.
 INPUTS, OUTPUTS = ("float32", "uint8", "int8", "int16"), ("float32", "uint8", "int8", "int16")
@@ -35,15 +35,15 @@ def write(context: Context, folder: Path) -> list[Path]:
     # With a prefix, so that a file called int.tflite has a name that C takes.
     name = f"model_{context.name}"
     kinds = list(dict.fromkeys(op.kind for op in context.info.operators))
-    content, arena = context.path.read_bytes(), _arena(context)
+    content, memory = context.path.read_bytes(), arena.arena(context.path)
     texts = {
-        f"{name}.h": c_text.header(name, context, arena),
+        f"{name}.h": c_text.header(name, context, memory),
         f"{name}.c": c_text.model(name, context, table(context)),
         f"{name}_data.c": c_text.data(name, content),
         f"{name}_operators.h": c_text.operators(name, [KERNELS[kind] for kind in kinds if kind in KERNELS]),
         "golden_table.h": c_text.golden_table(name, made),
     }
-    words = _words(name, context, kinds, arena)
+    words = _words(name, context, kinds, memory)
     for template in ("edgecnn.h", "edgecnn.c", "test_golden.c", "run_golden.c", "Makefile", "CMakeLists.txt", "README.md"):
         texts[template] = filled(f"c/{template}", words)
     written = [files.write_text(folder / file, text) for file, text in texts.items()]
@@ -60,23 +60,12 @@ def table(context: Context) -> np.ndarray:
     return columns[:, :1] if (columns == columns[:, :1]).all() else columns
 
 
-def _arena(context: Context) -> tuple[int, int]:
-    """Bytes of activations, and those to begin with in TensorFlow Lite Micro; 0 and 0 where the file does not run without XNNPACK."""
-    said = context.golden.preprocessing
-    activations = tflite_arena(context.path, said.height, said.width)
-    if activations is None:
-        return 0, 0
-    # Its tables lie in the arena too: about 100 bytes an operator and 48 a tensor of it, and eight a channel of a quantized convolution.
-    tables = sum(250 + 8 * int(op.shape[-1] or 0 if op.shape else 0) for op in context.info.operators)
-    return activations, -(-(activations + tables) // 1024) * 1024
-
-
-def _words(name: str, context: Context, kinds: list[str], arena: tuple[int, int]) -> dict[str, object]:
+def _words(name: str, context: Context, kinds: list[str], memory: Arena) -> dict[str, object]:
     made, said = context.golden, context.golden.preprocessing
     return {
         "NAME": name, "FILE": f"{name}.tflite", "MODEL": context.path.name, "WIDTH": said.width, "HEIGHT": said.height, "CLASSES": len(made.labels),
         "BYTES": f"{context.info.bytes:,}", "MAPPING": _mapping(context), "OPERATORS": len(kinds), "RESIZE": said.resize, "ORDER": said.order,
-        "ARENA": _arena_words(name, arena), "NOTES": _notes(context, kinds),
+        "ARENA": _arena_words(name, memory), "NOTES": _notes(context, kinds),
     }  # fmt: skip
 
 
@@ -87,12 +76,11 @@ def _mapping(context: Context) -> str:
     return f"real = (pixel - {mean}) / {std}{quantized}"
 
 
-def _arena_words(name: str, arena: tuple[int, int]) -> str:
-    if not arena[0]:
-        return "not measured, because LiteRT does not run the file without XNNPACK; begin with a large arena and read `arena_used_bytes()`."
+def _arena_words(name: str, memory: Arena) -> str:
+    begin = f"`{name.upper()}_ARENA_BYTES`, {memory.arena:,}"
     return (
-        f"activations and kernels' scratch take {arena[0]:,} bytes, measured as LiteRT's own planner lays them (without XNNPACK). TensorFlow Lite Micro plans "
-        f"otherwise and adds tables; `{name.upper()}_ARENA_BYTES`, {arena[1]:,}, is an estimate to begin with: `arena_used_bytes()` tells what it took."
+        f"at most {memory.activations:,} bytes of activations are alive at once. For TensorFlow Lite Micro begin with {begin}, "
+        "which is computed from the file, tables included; `arena_used_bytes()` tells what it took."
     )
 
 

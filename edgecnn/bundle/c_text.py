@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edgecnn.bundle import Context
+from edgecnn.bundle.arena import Arena
 from edgecnn.bundle.golden import Golden
 from edgecnn.bundle.traps import GRID
 
@@ -18,15 +19,15 @@ _IN_LINE = 24
 RUNTIME = 0.02
 
 
-def header(name: str, context: Context, arena: tuple[int, int]) -> str:
-    """NAME.h; `arena` is bytes of activations, and bytes to begin with."""
+def header(name: str, context: Context, memory: Arena) -> str:
+    """NAME.h."""
     guard, made = f"{name.upper()}_H", context.golden
     return (
         f"/* {_comment(context.path.name)}, sha256 {made.sha256}. Made by edgecnn. */\n#ifndef {guard}\n#define {guard}\n\n"
         f'#include "edgecnn.h"\n\n#ifdef __cplusplus\nextern "C" {{\n#endif\n\n'
         f"extern const edgecnn_model {name};\nextern const unsigned char {name}_data[];\n\n"
-        f"/* Activations and scratch as LiteRT lays them; an estimate of TensorFlow Lite Micro's arena to begin with; 0 where not measured. */\n"
-        f"#define {name.upper()}_ACTIVATION_BYTES {arena[0]}\n#define {name.upper()}_ARENA_BYTES {arena[1]}\n\n"
+        f"/* Activations alive at once; TensorFlow Lite Micro's arena to begin with, its tables included. Both computed from the file. */\n"
+        f"#define {name.upper()}_ACTIVATION_BYTES {memory.activations}\n#define {name.upper()}_ARENA_BYTES {memory.arena}\n\n"
         f"#ifdef __cplusplus\n}}\n#endif\n#endif\n"
     )
 

@@ -89,7 +89,8 @@ def make(
         progress: told of every step.
 
     Raises:
-        BadFile: not such a file, or one whose batch is neither 1 nor open. BadData, BadSetting: in one line what was wrong.
+        BadFile: not such a file, or one whose batch is neither 1 nor open. BadSetting: a file without a card, of which
+            nobody says how a picture becomes its input. BadData, BadSetting: in one line what was wrong.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -100,6 +101,8 @@ def make(
             raise BadFile(f"{path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
         if not 1 <= count <= 99:
             raise BadSetting(f"{count} golden pictures: expected 1 to 99")
+        if runner.card is None and preprocessing is None:
+            raise BadSetting(f"{path} has no card that says how a picture becomes its input; say it, such as --mean 127.5 --std 127.5 --order rgb")
         taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)
         into = Input.of(runner, runner.preprocessing)
         chosen = [steadiest(runner, into, scenes.candidates(taken, runner.preprocessing, place, count)) for place in range(count)]

@@ -108,7 +108,9 @@ def candidates(taken: Sequence[Taken] | None, preprocessing: Preprocessing, plac
         for seed in range(place, TRIES * count, count):
             yield Scene(file, _file(drawn(seed, width, height), shape), shape.orientation, "drawn")
         return
-    for one in taken[place::count] or taken[place % len(taken) :][:1]:
+    # A share of its own for each place, so that pictures sorted by class give golden ones of several classes.
+    share = taken[place * len(taken) // count : (place + 1) * len(taken) // count]
+    for one in share or [taken[place % len(taken)]]:
         yield Scene(file, _file(_cut(one, width, height), shape), shape.orientation, one.origin)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 
 from edgecnn.cli import options
 from edgecnn.cli.text import bytes_of, columns
@@ -39,5 +41,6 @@ def run(args: argparse.Namespace) -> int:
         labels=options.label_names(args.labels), label_offset=args.label_offset, preprocessing=options.preprocessing(args, file), progress=progress(),
     )  # fmt: skip
     print(f"{done.folder}\n{columns([(str(path.relative_to(done.folder)), bytes_of(path.stat().st_size)) for path in done.files], right=(1,))}")
-    print(f"\nNext: {TARGETS[done.target].test.replace('FOLDER', str(done.folder)).replace('NAME', file.stem)}")
+    words = {"FOLDER": shlex.quote(str(done.folder)), "NAME": shlex.quote(file.stem)}
+    print("\nNext: " + re.sub("FOLDER|NAME", lambda found: words[found[0]], TARGETS[done.target].test))
     return 0
