@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -18,9 +19,13 @@ from PIL import Image, ImageOps
 
 from edgecnn.bundle import bundle, web
 from edgecnn.card import Preprocessing
+from edgecnn.runtime.preprocess import Encoder
 
 ONNX = ROOT / "models" / "mobilenet.onnx"
 UNLIKE = Preprocessing(32, 32, order="bgr", mean=(103.939, 116.779, 123.68), std=(57.1, 58.2, 59.3), resize="crop")
+
+# Types of an input with scale and zero point; of the last one the bytes run over both ends.
+STORED = (("float32", None, 0), ("uint8", 0.0078125, 128), ("int8", 0.02, -3), ("int8", 0.001, 5))
 
 # What a hasty developer changes in pixels.ts, and the cause that the test must name.
 PLANTED = {
@@ -154,6 +159,27 @@ def test_pixels_are_pillows(built, tmp_path):
     web_apps.run_script(built, script, tmp_path)
     off = [np.abs(np.frombuffer((tmp_path / f"{i}.out").read_bytes(), np.uint8).reshape(want.shape) - want) for i, want in enumerate(wanted)]
     assert max(int(one.max()) for one in off) <= (0 if int(PIL.__version__.split(".")[0]) >= 13 else 1)
+
+
+@pytest.mark.slow
+def test_inputs_are_the_runners_in_every_type_order_and_layout(built, tmp_path):
+    picture = np.random.default_rng(3).integers(0, 256, (7, 5, 3)).astype(np.uint8)
+    cases, wanted = [], []
+    for (dtype, scale, zero), order, first in itertools.product(STORED, ("rgb", "bgr", "grey"), (False, True)):
+        said = Preprocessing(7, 5, order, (128.0,) if order == "grey" else UNLIKE.mean, (127.3,) if order == "grey" else UNLIKE.std)
+        wanted.append(Encoder(said, dtype, scale, zero, channels_first=first)(picture[None]).tobytes())
+        stored = {"dtype": dtype, "scale": scale, "zeroPoint": zero, "channelsFirst": first}
+        cases.append({"width": 5, "height": 7, "order": order, "mean": said.mean, "std": said.std, "input": stored})
+    script = """
+    import { readFileSync, writeFileSync } from "node:fs"; import { encode } from "./pixels.ts";
+    JSON.parse(readFileSync(process.argv[2] + "/cases.json")).forEach((model, i) => {
+      const stored = encode({ width: 5, height: 7, data: readFileSync(process.argv[2] + "/picture") }, model);
+      writeFileSync(`${process.argv[2]}/${i}.out`, new Uint8Array(stored.buffer));
+    });"""
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    (tmp_path / "picture").write_bytes(picture.tobytes())
+    web_apps.run_script(built, script, tmp_path)
+    assert [(tmp_path / f"{i}.out").read_bytes() == want for i, want in enumerate(wanted)] == [True] * 24
 
 
 # --- in a browser ---
