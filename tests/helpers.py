@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import PIL
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,15 +30,6 @@ def edgecnn(*words: object) -> Result:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(word) for word in words])
     return Result(code, out.getvalue(), err.getvalue())
-
-
-def tighten(golden: Path) -> None:
-    """Ask of an app that resizes as Pillow does for the very input: golden.json is left without a tolerance. Older than 13, Pillow rounds otherwise."""
-    if int(PIL.__version__.split(".")[0]) >= 13:
-        told = json.loads(golden.read_text())
-        for one in told["pictures"]:
-            one["tolerance"]["input"] = 0
-        golden.write_text(json.dumps(told))
 
 
 def command(*words: object) -> list[str]:

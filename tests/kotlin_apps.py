@@ -34,10 +34,12 @@ class Kotlin:
 
     def junit(self, classes: Path, test: str, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run a test class with `folder` as its working folder."""
+        return self.run(classes, "org.junit.runner.JUnitCore", test, folder=folder)
+
+    def run(self, classes: Path, main: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run a class's main function."""
         path = ":".join(str(one) for one in (classes, self.home / "lib" / "kotlin-stdlib.jar", *self.jars))
-        return subprocess.run(
-            ["java", "-cp", path, "org.junit.runner.JUnitCore", test], cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+        return subprocess.run(["java", "-cp", path, main, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     def _java(self, main: str) -> list[str]:
         return ["java", "-Xmx1500m", "-cp", ":".join(str(jar) for jar in sorted((self.home / "lib").glob("kotlin*.jar"))), main]

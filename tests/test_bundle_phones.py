@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import android_signatures
+import app_cases
 import kotlin_apps
 import pytest
-from helpers import ROOT, tighten
+from helpers import ROOT
 
 from edgecnn.bundle import android, apps, bundle, golden, ios
 from edgecnn.card import Preprocessing
@@ -145,10 +146,23 @@ def test_kotlin_compiles_without_a_warning(kotlin, laid, tmp_path):
 def test_kotlin_passes_its_golden_test(kotlin, tmp_path, asked):
     file = ROOT / "models" / ("mobilenet.tflite" if asked else "mobilenet_int8.tflite")
     app = bundle(file, "android", out=tmp_path / "bundle", **asked).folder
-    tighten(app / ASSETS["android"][1] / "golden.json")
+    app_cases.tighten(app / ASSETS["android"][1] / "golden.json")
     done = kotlin.junit(kotlin.compiled(plain_sources(app), tmp_path / "classes"), "edgecnn.PixelsTest", app / "app")
     assert done.returncode == 0, done.stdout
     assert "OK (1 test)" in done.stdout
+
+
+@pytest.mark.slow
+def test_kotlin_gives_pillows_pixels_and_the_runners_inputs(kotlin, laid, tmp_path):
+    pixels, inputs = tmp_path / "pixels", tmp_path / "inputs"
+    for folder in (pixels, inputs):
+        folder.mkdir()
+    resized, stored = app_cases.resizing(pixels, 120), app_cases.inputs(inputs)
+    classes = kotlin.compiled([*plain_sources(laid["android"]), Path(__file__).with_name("Cases.kt")], tmp_path / "classes")
+    done = kotlin.run(classes, "edgecnn.CasesKt", str(pixels), str(inputs), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert app_cases.farthest(pixels, resized) <= app_cases.STEPS
+    assert app_cases.differing(inputs, stored) == []
 
 
 @pytest.mark.slow

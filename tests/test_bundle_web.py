@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
 import urllib.parse
 from pathlib import Path
 
+import app_cases
 import browser
-import numpy as np
-import PIL
 import pytest
 import web_apps
-from helpers import ROOT, tighten
-from PIL import Image, ImageOps
+from helpers import ROOT
 
 from edgecnn.bundle import bundle, web
 from edgecnn.card import Preprocessing
-from edgecnn.runtime.preprocess import Encoder
 
 ONNX = ROOT / "models" / "mobilenet.onnx"
 UNLIKE = Preprocessing(32, 32, order="bgr", mean=(103.939, 116.779, 123.68), std=(57.1, 58.2, 59.3), resize="crop")
-
-# Types of an input with scale and zero point; of the last one the bytes run over both ends.
-STORED = (("float32", None, 0), ("uint8", 0.0078125, 128), ("int8", 0.02, -3), ("int8", 0.001, 5))
 
 # What a hasty developer changes in pixels.ts, and the cause that the test must name.
 PLANTED = {
@@ -129,25 +122,14 @@ def test_labels_that_lie_are_named(built):
 def test_other_files_pass_too(built, tmp_path, model, data):
     app = bundle(ROOT / "models" / model, "web", out=tmp_path / "app", **data).folder
     (app / "node_modules").symlink_to((built / "node_modules").resolve())
-    tighten(app / "golden" / "golden.json")
+    app_cases.tighten(app / "golden" / "golden.json")
     done = web_apps.golden_test(app)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow
 def test_pixels_are_pillows(built, tmp_path):
-    """Enlarged, shrunk and both; stretched and cropped; every EXIF orientation. Older than 13, Pillow never goes down first."""
-    rng, cases, wanted = np.random.default_rng(7), [], []
-    for i in range(120):
-        (height, width), (tall, wide) = rng.integers(1, 300, 2), rng.integers(1, 230, 2)
-        picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
-        image, rule, orientation = Image.fromarray(picture), ("stretch", "crop")[i % 2], i % 8 + 1
-        image.getexif()[0x0112] = orientation
-        image, size = ImageOps.exif_transpose(image), (int(wide), int(tall))
-        bilinear = Image.Resampling.BILINEAR
-        wanted.append(np.asarray(ImageOps.fit(image, size, bilinear) if rule == "crop" else image.resize(size, bilinear)).astype(int))
-        (tmp_path / f"{i}.in").write_bytes(picture.tobytes())
-        cases.append({"width": int(width), "height": int(height), "orientation": orientation, "model": {"width": size[0], "height": size[1], "resize": rule}})
+    wanted = app_cases.resizing(tmp_path, 120)
     script = """
     import { readFileSync, writeFileSync } from "node:fs"; import { fit, turn, turnOf } from "./pixels.ts";
     JSON.parse(readFileSync(process.argv[2] + "/cases.json")).forEach(({ width, height, orientation, model }, i) => {
@@ -155,31 +137,21 @@ def test_pixels_are_pillows(built, tmp_path):
       const picture = { width, height, data: readFileSync(`${process.argv[2]}/${i}.in`) };
       writeFileSync(`${process.argv[2]}/${i}.out`, fit(turn(picture, quarters, mirrored), model).data);
     });"""
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
     web_apps.run_script(built, script, tmp_path)
-    off = [np.abs(np.frombuffer((tmp_path / f"{i}.out").read_bytes(), np.uint8).reshape(want.shape) - want) for i, want in enumerate(wanted)]
-    assert max(int(one.max()) for one in off) <= (0 if int(PIL.__version__.split(".")[0]) >= 13 else 1)
+    assert app_cases.farthest(tmp_path, wanted) <= app_cases.STEPS
 
 
 @pytest.mark.slow
 def test_inputs_are_the_runners_in_every_type_order_and_layout(built, tmp_path):
-    picture = np.random.default_rng(3).integers(0, 256, (7, 5, 3)).astype(np.uint8)
-    cases, wanted = [], []
-    for (dtype, scale, zero), order, first in itertools.product(STORED, ("rgb", "bgr", "grey"), (False, True)):
-        said = Preprocessing(7, 5, order, (128.0,) if order == "grey" else UNLIKE.mean, (127.3,) if order == "grey" else UNLIKE.std)
-        wanted.append(Encoder(said, dtype, scale, zero, channels_first=first)(picture[None]).tobytes())
-        stored = {"dtype": dtype, "scale": scale, "zeroPoint": zero, "channelsFirst": first}
-        cases.append({"width": 5, "height": 7, "order": order, "mean": said.mean, "std": said.std, "input": stored})
+    wanted = app_cases.inputs(tmp_path)
     script = """
     import { readFileSync, writeFileSync } from "node:fs"; import { encode } from "./pixels.ts";
     JSON.parse(readFileSync(process.argv[2] + "/cases.json")).forEach((model, i) => {
       const stored = encode({ width: 5, height: 7, data: readFileSync(process.argv[2] + "/picture") }, model);
       writeFileSync(`${process.argv[2]}/${i}.out`, new Uint8Array(stored.buffer));
     });"""
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    (tmp_path / "picture").write_bytes(picture.tobytes())
     web_apps.run_script(built, script, tmp_path)
-    assert [(tmp_path / f"{i}.out").read_bytes() == want for i, want in enumerate(wanted)] == [True] * 24
+    assert app_cases.differing(tmp_path, wanted) == []
 
 
 # --- in a browser ---
