@@ -50,15 +50,19 @@ class Browser:
         assert "error" not in message, message
         return message["result"]
 
-    def open(self, path: Path, *, width: int, dark: bool = False, height: int = 900, scale: float = 1.0) -> None:
-        """Load a file at a width in pixels, and wait until it is there."""
+    def open(self, path: Path | str, *, width: int, dark: bool = False, height: int = 900, scale: float = 1.0) -> None:
+        """Load a file or an address at a width in pixels, and wait until it is there."""
         self.events.clear()
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 500)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
-        self.ask("Page.navigate", url=path.resolve().as_uri())
+        self.ask("Page.navigate", url=path if isinstance(path, str) else path.resolve().as_uri())
+        self.wait("document.readyState == 'complete' && location.href != 'about:blank'")
+
+    def wait(self, expression: str) -> None:
+        """Until an expression comes to true on the page."""
         give_up = time.monotonic() + PATIENCE
-        while self.value("document.readyState") != "complete" or self.value("location.href") == "about:blank":
-            assert time.monotonic() < give_up, f"{path} does not load"
+        while not self.value(expression):
+            assert time.monotonic() < give_up, f"never true: {expression}"
             time.sleep(0.05)
 
     def value(self, expression: str) -> Any:
@@ -102,8 +106,8 @@ class Browser:
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Browser]:
-    """A browser; the test is skipped where none is installed."""
+def opened(*flags: str) -> Iterator[Browser]:
+    """A browser, with more flags where they are given; the test is skipped where none is installed."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip("no Chromium here: pages are not opened, so nobody looks for requests, console errors and horizontal scrolling")
@@ -116,7 +120,7 @@ def opened() -> Iterator[Browser]:
         os.dup2(second, 4)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        words = [program, *FLAGS, f"--user-data-dir={profile}"]
+        words = [program, *FLAGS, *flags, f"--user-data-dir={profile}"]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=wire, pass_fds=(3, 4))
         os.close(theirs)
         os.close(ours)

@@ -40,6 +40,15 @@ class Target:
 PREDICT = "edgecnn predict FOLDER/NAME.ort FOLDER/golden/0.png"
 
 TARGETS: dict[str, Target] = {
+    "android": Target(
+        "Kotlin with LiteRT and with MediaPipe Tasks",
+        "edgecnn.bundle.android",
+        (".tflite",),
+        "LiteRT",
+        "copy FOLDER/app over your app's module, then ./gradlew testDebugUnitTest",
+    ),
+    "ios": Target("Swift with TensorFlow Lite", "edgecnn.bundle.ios", (".tflite",), "TensorFlow Lite", "add FOLDER to your Xcode project, then run its tests"),
+    "web": Target("TypeScript with a page, for browsers and Node", "edgecnn.bundle.web", (".onnx",), "ONNX Runtime", "cd FOLDER && npm install && npm test"),
     "c": Target("C11 for microcontrollers and other native code", "edgecnn.bundle.c", (".tflite",), "TensorFlow Lite Micro or LiteRT", "make -C FOLDER test"),
     "ort": Target("ONNX Runtime Mobile: .ort and the operators of a reduced build", "edgecnn.bundle.ort", (".onnx",), "ONNX Runtime", PREDICT),
 }

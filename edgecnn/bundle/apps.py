@@ -1,0 +1,83 @@
+"""What the bundles for phones and browsers have in common: folders of templates, and the model's facts as the apps' languages write them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgecnn import files
+from edgecnn.bundle import templates
+from edgecnn.bundle.golden import Golden
+from edgecnn.errors import BadFile
+
+# What the apps can hold; int16 and float16 inputs have no buffer in some of their languages.
+DTYPES = ("float32", "uint8", "int8")
+
+
+def lay(folder: Path, app: str, places: Mapping[str, str], words: Mapping[str, object]) -> list[Path]:
+    """Write the templates of an app.
+
+    Args:
+        folder: of the bundle.
+        app: folder of the templates.
+        places: template -> its path within the bundle; the name may be left out behind a slash.
+        words: what is filled in.
+    """
+    whole = {name: f"{place}{name}" if place.endswith("/") else place for name, place in places.items()}
+    return [files.write_text(folder / place, templates.filled(f"{app}/{name}", words)) for name, place in whole.items()]
+
+
+def check_types(golden: Golden) -> None:
+    """Refuse a file whose input or output has a type that the apps cannot hold; BadFile."""
+    for what, tensor in (("input", golden.input), ("output", golden.output)):
+        if tensor.dtype not in DTYPES:
+            raise BadFile(f"{golden.model}: its {what} is {tensor.dtype}; this app takes {', '.join(DTYPES)}; export it with edgecnn")
+
+
+def names(golden: Golden) -> tuple[str, ...]:
+    """The labels without the background outputs before them."""
+    return golden.labels[golden.label_offset :]
+
+
+def about(golden: Golden) -> dict[str, str]:
+    """What the README of every app says of the model."""
+    said = golden.preprocessing
+    return {
+        "FILE": golden.model,
+        "STEM": Path(golden.model).stem,
+        "SIZE": f"{said.width} x {said.height}",
+        "ORDER": said.order,
+        "MEAN": _plain(said.mean),
+        "STD": _plain(said.std),
+        "RULE": "both sides stretched to it" if said.resize == "stretch" else "the short side scaled to it and the centre kept",
+        "DTYPE": golden.input.dtype,
+        "STORED": _stored(golden),
+        "PICTURES": str(len(golden.pictures)),
+    }
+
+
+def _plain(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
+
+
+def _stored(golden: Golden) -> str:
+    if golden.takes_bytes:
+        return "byte" if golden.input.dtype == "uint8" else "byte - 128"
+    if golden.input.scale is None:
+        return "(byte - mean) / std"
+    return f"round((byte - mean) / std / {golden.input.scale:g}) + {golden.input.zero_point}"
+
+
+def real(value: float) -> str:
+    """A literal of a double in Kotlin and Swift, read back as the same number."""
+    return repr(float(value))
+
+
+def string(text: str, language: str) -> str:
+    """A literal of a text in `kotlin` or `swift`."""
+    plain = json.dumps(text, ensure_ascii=False)
+    if language == "kotlin":
+        return plain.replace("\\f", "\\u000c").replace("$", "\\$")
+    return re.sub(r"\\u([0-9a-f]{4})", r"\\u{\1}", plain.replace("\\b", "\\u0008").replace("\\f", "\\u000c"))

@@ -1,0 +1,39 @@
+// What edgecnn read from the model file when it wrote this bundle. Written by a machine: write the bundle again rather than change it by hand.
+
+/// Channels of the input; grey is 0.299 red + 0.587 green + 0.114 blue.
+public enum Order { case rgb, bgr, grey }
+
+/// Both sides stretched to the model's size, or the short side scaled to it and the centre kept.
+public enum Resize { case stretch, crop }
+
+public enum DType { case float32, uint8, int8 }
+
+/// Real value = scale * (stored - zeroPoint); scale is nil for floats.
+public struct TensorFacts {
+    public var dtype: DType
+    public var scale: Double?
+    public var zeroPoint: Int
+    public var channelsFirst = false
+}
+
+/// The input is (byte - mean) / std, one value a channel in the model's order. The first `labelOffset` outputs have no label. Where `softmax` is true the file
+/// gives scores that still need it.
+public struct Model {
+    public var file: String
+    public var sha256: String
+    public var width: Int
+    public var height: Int
+    public var order: Order
+    public var mean: [Double]
+    public var std: [Double]
+    public var resize: Resize
+    public var input: TensorFacts
+    public var output: TensorFacts
+    public var softmax: Bool
+    public var labelOffset: Int
+    public var labels: [String]
+
+    public static let shipped = Model(
+@MODEL@
+    )
+}

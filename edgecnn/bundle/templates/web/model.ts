@@ -1,0 +1,32 @@
+// What edgecnn read from the model file when it wrote this bundle. Written by a machine: write the bundle again rather than change it by hand.
+
+export interface Model {
+  readonly file: string;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  /** Channels of the input; grey is 0.299 red + 0.587 green + 0.114 blue. */
+  readonly order: "rgb" | "bgr" | "grey";
+  /** The input is (byte - mean) / std, one value a channel in the model's order. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Both sides stretched to the model's size, or the short side scaled to it and the centre kept. */
+  readonly resize: "stretch" | "crop";
+  /** Real value = scale * (stored - zeroPoint); scale is null for floats, and where the file takes bytes and scales them itself. */
+  readonly input: {
+    readonly name: string;
+    readonly dims: readonly number[];
+    readonly dtype: "float32" | "uint8" | "int8";
+    readonly scale: number | null;
+    readonly zeroPoint: number;
+    readonly channelsFirst: boolean;
+  };
+  readonly output: { readonly name: string; readonly scale: number | null; readonly zeroPoint: number };
+  /** The file gives scores that still need softmax. */
+  readonly softmax: boolean;
+  /** Outputs before the first label. */
+  readonly labelOffset: number;
+  readonly labels: readonly string[];
+}
+
+export const MODEL: Model = @MODEL@;

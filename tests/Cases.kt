@@ -1,0 +1,35 @@
+// What app_cases.py asks for, by the Android bundle's own Pixels.kt: the first argument is a folder with cases of resizing, the second one with cases of inputs.
+
+package edgecnn
+
+import java.io.File
+import org.json.JSONArray
+import org.json.JSONObject
+
+fun main(folders: Array<String>) {
+    each(folders[0]) { case, folder, i ->
+        val (quarters, mirrored) = turnOf(case.getInt("orientation"))
+        val picture = Rgb(case.getInt("width"), case.getInt("height"), File(folder, "$i.in").readBytes())
+        val told = case.getJSONObject("model")
+        val resize = Resize.valueOf(told.getString("resize").uppercase())
+        fit(turn(picture, quarters, mirrored), MODEL.copy(width = told.getInt("width"), height = told.getInt("height"), resize = resize)).data
+    }
+    each(folders[1]) { case, folder, _ ->
+        val told = case.getJSONObject("input")
+        val scale = if (told.isNull("scale")) null else told.getDouble("scale")
+        val input = Tensor(DType.valueOf(told.getString("dtype").uppercase()), scale, told.getInt("zeroPoint"), told.getBoolean("channelsFirst"))
+        val order = Order.valueOf(case.getString("order").uppercase())
+        val model = MODEL.copy(order = order, mean = numbers(case.getJSONArray("mean")), std = numbers(case.getJSONArray("std")), input = input)
+        val stored = encode(Rgb(5, 7, File(folder, "picture").readBytes()), model)
+        ByteArray(stored.capacity()) { stored.get(it) }
+    }
+}
+
+private fun each(folder: String, made: (JSONObject, String, Int) -> ByteArray) {
+    val cases = JSONArray(File(folder, "cases.json").readText())
+    for (i in 0 until cases.length()) {
+        File(folder, "$i.out").writeBytes(made(cases.getJSONObject(i), folder, i))
+    }
+}
+
+private fun numbers(told: JSONArray) = List(told.length()) { told.getDouble(it) }

@@ -1,0 +1,70 @@
+"""Pictures and models that an app's pre-processing must treat as edgecnn does: cases.json and N.in for the app, and what it must write as N.out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import Image, ImageOps
+
+from edgecnn.card import Preprocessing
+from edgecnn.runtime.preprocess import Encoder
+
+# Older than 13, Pillow never goes down before it goes across, which rounds otherwise.
+STEPS = 0 if int(PIL.__version__.split(".")[0]) >= 13 else 1
+# Types of an input with scale and zero point; of the last one the bytes run over both ends.
+STORED = (("float32", None, 0), ("uint8", 0.0078125, 128), ("int8", 0.02, -3), ("int8", 0.001, 5))
+MEAN, STD = (103.939, 116.779, 123.68), (57.1, 58.2, 59.3)
+
+
+def resizing(folder: Path, count: int) -> list[np.ndarray]:
+    """Enlarged, shrunk and both; stretched and cropped; every EXIF orientation. Returns the pixels that Pillow makes of them."""
+    rng, cases, wanted = np.random.default_rng(7), [], []
+    for i in range(count):
+        (height, width), (tall, wide) = rng.integers(1, 300, 2), rng.integers(1, 230, 2)
+        picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        image, rule, orientation = Image.fromarray(picture), ("stretch", "crop")[i % 2], i % 8 + 1
+        image.getexif()[0x0112] = orientation
+        image, size = ImageOps.exif_transpose(image), (int(wide), int(tall))
+        bilinear = Image.Resampling.BILINEAR
+        wanted.append(np.asarray(ImageOps.fit(image, size, bilinear) if rule == "crop" else image.resize(size, bilinear)).astype(int))
+        (folder / f"{i}.in").write_bytes(picture.tobytes())
+        cases.append({"width": int(width), "height": int(height), "orientation": orientation, "model": {"width": size[0], "height": size[1], "resize": rule}})
+    (folder / "cases.json").write_text(json.dumps(cases))
+    return wanted
+
+
+def farthest(folder: Path, wanted: list[np.ndarray]) -> int:
+    """How many steps of 255 the app's pixels are off at most."""
+    return max(int(np.abs(np.frombuffer((folder / f"{i}.out").read_bytes(), np.uint8).reshape(want.shape) - want).max()) for i, want in enumerate(wanted))
+
+
+def inputs(folder: Path) -> list[bytes]:
+    """One picture for every type, order and layout of an input. Returns the bytes that the runners feed."""
+    picture = np.random.default_rng(3).integers(0, 256, (7, 5, 3)).astype(np.uint8)
+    cases, wanted = [], []
+    for (dtype, scale, zero), order, first in itertools.product(STORED, ("rgb", "bgr", "grey"), (False, True)):
+        said = Preprocessing(7, 5, order, (128.0,) if order == "grey" else MEAN, (127.3,) if order == "grey" else STD)
+        wanted.append(Encoder(said, dtype, scale, zero, channels_first=first)(picture[None]).tobytes())
+        stored = {"dtype": dtype, "scale": scale, "zeroPoint": zero, "channelsFirst": first}
+        cases.append({"width": 5, "height": 7, "order": order, "mean": said.mean, "std": said.std, "input": stored})
+    (folder / "cases.json").write_text(json.dumps(cases))
+    (folder / "picture").write_bytes(picture.tobytes())
+    return wanted
+
+
+def differing(folder: Path, wanted: list[bytes]) -> list[int]:
+    """Numbers of the cases whose bytes are others."""
+    return [i for i, want in enumerate(wanted) if (folder / f"{i}.out").read_bytes() != want]
+
+
+def tighten(golden: Path) -> None:
+    """Leave golden.json no tolerance for the input, where Pillow rounds as the apps do."""
+    if STEPS == 0:
+        told = json.loads(golden.read_text())
+        for one in told["pictures"]:
+            one["tolerance"]["input"] = 0
+        golden.write_text(json.dumps(told))
