@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import tiny_nets
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 from helpers import ROOT, edgecnn, refused
 
 from edgecnn import schemes as schemes_table
-from edgecnn.runtime import delegates
-from edgecnn.runtime.delegates import TARGETS, pieces, prediction
+from edgecnn.runtime import delegates, tflite_file
+from edgecnn.runtime.delegates import TARGETS, pieces, prediction, uses
 from edgecnn.runtime.delegates.conditions import CONDITIONS
 from edgecnn.runtime.delegates.uses import Use, Value
 
@@ -126,7 +127,7 @@ ARMS = graph(((0,), 1), ((0,), 2), ((1,), 3), ((2,), 4), ((3, 4), 5))
 
 
 @pytest.mark.parametrize(
-    ("uses", "taken", "expected"),
+    ("operators", "taken", "expected"),
     [
         (CHAIN, "1111", [[0, 1, 2, 3]]),
         (CHAIN, "1011", [[0], [2, 3]]),
@@ -136,8 +137,41 @@ ARMS = graph(((0,), 1), ((0,), 2), ((1,), 3), ((2,), 4), ((3, 4), 5))
         (ARMS, "11101", [[0, 1, 2], [4]]),
     ],
 )
-def test_a_graph_falls_into_pieces(uses, taken, expected):
-    assert pieces.cut(uses, [mark == "1" for mark in taken]) == expected
+def test_a_graph_falls_into_pieces(operators, taken, expected):
+    assert pieces.cut(operators, [mark == "1" for mark in taken]) == expected
+
+
+def conv(x):
+    return keras.layers.Conv2D(8, 3, padding="same")(x)
+
+
+def refused_by_all(x, axis: int = 1):
+    """An operator that no delegate takes, XNNPACK neither."""
+    return keras.ops.cumsum(x, axis=axis)
+
+
+NETWORKS = {
+    "chain": lambda x: conv(refused_by_all(conv(conv(x)))),
+    "arms": lambda x: conv(refused_by_all(conv(x)) + conv(conv(x))),
+    "both arms": lambda x: conv(refused_by_all(conv(x)) + refused_by_all(conv(conv(x)), 2)),
+    "end": lambda x: refused_by_all(conv(x)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pieces_are_those_that_litert_cuts(name, tmp_path):
+    """The delegate that LiteRT has here, XNNPACK, takes all but CUMSUM: each of its nodes gives what a piece of ours gives."""
+    image = keras.Input(batch_shape=(1, 16, 16, 3))
+    stem = conv(image)
+    path = tmp_path / "net.tflite"
+    tiny_nets.tflite(keras.Model(image, NETWORKS[name](stem)), path)
+    found = uses.of(tflite_file.read(path.read_bytes()))
+    ours = [{value.index for i in piece for value in found[i].outputs} for piece in pieces.cut(found, [one.kind != "CUMSUM" for one in found])]
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    theirs = [{int(i) for i in node["outputs"]} for node in interpreter._get_ops_details() if node["op_name"] == "DELEGATE"]
+    assert len(ours) == len(theirs) > 0
+    assert all(given <= made for given, made in zip(theirs, ours, strict=True))
 
 
 def test_small_and_further_pieces_stay_on_the_cpu():
