@@ -22,6 +22,7 @@ from edgecnn.validate.figures import (
     Suffered,
 )  # fmt: skip
 from edgecnn.validate.layer_figures import LayerNoise, SizePart
+from edgecnn.validate.phone_figures import Phone, PhoneKind
 from edgecnn.validate.profile_figures import OperatorTime, Profile, Start
 from edgecnn.validate.report import Check, Group, Host, Pictures, Report, Row, Verdict
 
@@ -81,8 +82,14 @@ def _row(file: str, scheme: str, rng: np.random.Generator, classes: tuple[str, .
         savings=("12,345 bytes if the card were packed",) if scheme else (),
         diagnosis=Diagnosis(share(390), 0.875, 400, None, "mistake", "BGR for RGB explains it", ("the app fed BGR",)) if scheme else None,
         profile=Profile("each operator timed by itself", 0.00061, 0.00064, 11_000_000, 0.0002, {"int8": 55e9}) if scheme else None,
+        phones=(_phone(ratio),) if scheme else (),
         parity=Parity(pictures=64, difference=0.031, largest=0.12, kind="int8", limit=None, batch=None) if scheme else None,
     )  # fmt: skip
+
+
+def _phone(ratio: float) -> Phone:
+    kinds = (PhoneKind("CONV_2D", 15, 0.006 * ratio, 0.75), PhoneKind("SOFTMAX", 1, 0.002 * ratio, 0.25))
+    return Phone("Google Pixel 8", "Android 15", 4, 50, 0.0082 * ratio, 0.008 * ratio, 0.0001, 0.0081 * ratio, 0.0023, 0.0091, 4_456_448, kinds)
 
 
 def _confidence(rng: np.random.Generator, worse: float) -> Confidence:

@@ -94,6 +94,7 @@ def hostile() -> Report:
             row, scheme=EVIL, parts=tuple(replace(p, kind=EVIL, layer=p.layer and EVIL) for p in row.parts),
             operators=tuple(replace(o, name=EVIL, kind=EVIL) for o in row.operators), mistakes=tuple(replace(m, name=EVIL) for m in row.mistakes),
             layers=tuple(replace(n, name=EVIL, original=EVIL, suspect=EVIL) for n in row.layers),
+            phones=tuple(replace(p, model=EVIL, system=EVIL, kinds=tuple(replace(k, kind=EVIL) for k in p.kinds)) for p in row.phones),
         )
         for row in group.rows
     )  # fmt: skip

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from edgecnn.validate import words
+from edgecnn.validate import phone_table, words
 from edgecnn.validate.markup import clean
 from edgecnn.validate.report import Group, Report, Row, Verdict
 
@@ -109,6 +109,9 @@ def _details(row: Row, names: Mapping[str, str]) -> list[str]:
         lines += table(["slowest operator", "kind", "time", "share, %"], slow)
     if any(not part.layer for part in row.parts):
         lines += table(["part of the file", "bytes"], [[text(part.kind), f"{part.bytes:,}"] for part in row.parts if not part.layer])
+    if row.phones:
+        timed = [[text(phone_table.place(it)), words.time(it.typical), words.time(it.first), f"{it.runs:,}"] for it in row.phones[:MOST]]
+        lines += table(["phone", "time", "first", "runs"], timed)
     if row.mistakes:
         wrong = [[text(it.name), words.percent(it.top1), words.percent(it.agreement), "yes" if it.explains else ""] for it in row.mistakes[:MOST]]
         lines += table(["pre-processing mistake", "top-1, %", "same answer, %", "explains it"], wrong)

@@ -15,6 +15,8 @@ from edgecnn import files
 from edgecnn.errors import BadFile
 from edgecnn.validate.report import SCHEMA, Report
 
+WRITER = "edgecnn validate --json"
+
 
 class _Wrong(ValueError):
     """A value that is not what its field expects."""
@@ -26,15 +28,20 @@ def read(path: str | os.PathLike[str]) -> Report:
     Raises:
         BadFile: it is missing, no JSON, no report, or one of another version.
     """
+    return from_dict(load(path, WRITER), str(path))
+
+
+def load(path: str | os.PathLike[str], writer: str) -> Any:
+    """What a JSON file holds; `writer` is the command that writes such a file, for errors. BadFile where it is missing or no JSON."""
     content = files.read_bytes(path, "report in JSON")
     try:
-        return from_dict(json.loads(content.decode()), str(path))
+        return json.loads(content.decode())
     except RecursionError:
-        raise BadFile(f"{path} is nested too deeply to be a report; expected what edgecnn validate --json writes") from None
+        raise BadFile(f"{path} is nested too deeply; expected what {writer} writes") from None
     except UnicodeDecodeError:
-        raise BadFile(f"{path} is not text; expected what edgecnn validate --json writes") from None
+        raise BadFile(f"{path} is not text; expected what {writer} writes") from None
     except json.JSONDecodeError as error:
-        raise BadFile(f"{path} is not JSON ({error.msg}, line {error.lineno}); expected what edgecnn validate --json writes") from None
+        raise BadFile(f"{path} is not JSON ({error.msg}, line {error.lineno}); expected what {writer} writes") from None
 
 
 def from_dict(content: Any, name: str = "this") -> Report:
@@ -54,10 +61,15 @@ def from_dict(content: Any, name: str = "this") -> Report:
         raise BadFile(f"{name} is no report of edgecnn: it names no schema; expected what edgecnn validate --json writes")
     if version != SCHEMA:
         raise BadFile(f"{name} has the schema {str(version)[:60]!r}, and this edgecnn reads {SCHEMA!r}; measure again, or use the edgecnn that wrote it")
+    return of_kind(Report, content, f"{name} is a damaged report", WRITER)
+
+
+def of_kind(kind: type, content: Any, complaint: str, writer: str) -> Any:
+    """A dataclass from plain JSON; where a field does not fit, BadFile begins with `complaint`."""
     try:
-        return _value(Report, content, "")
+        return _value(kind, content, "")
     except _Wrong as wrong:
-        raise BadFile(f"{name} is a damaged report: {wrong}; measure again with edgecnn validate --json") from None
+        raise BadFile(f"{complaint}: {wrong}; measure again with {writer}") from None
 
 
 @cache

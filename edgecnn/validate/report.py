@@ -11,6 +11,7 @@ from typing import Any
 from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, Mistake, Parity, ScoreFit, Share, Suffered
 from edgecnn.validate.layer_figures import LayerNoise, SizePart
+from edgecnn.validate.phone_figures import Phone
 from edgecnn.validate.profile_figures import OperatorTime, Profile, Start
 
 SCHEMA = "edgecnn.report/2"
@@ -69,6 +70,7 @@ class Row:
         parity: score by score against the original; None when not asked.
         calibration: of the scores, fitted on another split; None when not asked.
         profile: what the times of the operators rest on; None when not asked.
+        phones: what it took on phones, where that was told.
     """
 
     file: str
@@ -96,6 +98,7 @@ class Row:
     parity: Parity | None = None
     calibration: ScoreFit | None = None
     profile: Profile | None = None
+    phones: tuple[Phone, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and strings, ready for json.dumps; shares carry their value too. What is no finite number becomes None."""
-        return {"schema": SCHEMA, "verdict": self.verdict.value if self.verdict else None, "exit_code": self.exit_code, **_plain(self)}
+        return {"schema": SCHEMA, "verdict": self.verdict.value if self.verdict else None, "exit_code": self.exit_code, **plain(self)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Report:
@@ -184,16 +187,17 @@ class Report:
         return reader.from_dict(content)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and enums as JSON can hold them; bytes are left out, and shares carry their value too."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (tuple, list)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: plain(v) for key, v in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no NaN and no infinity
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    fields = {name: _plain(getattr(value, name)) for name, field in value.__dataclass_fields__.items() if field.type != "bytes"}
+    fields = {name: plain(getattr(value, name)) for name, field in value.__dataclass_fields__.items() if field.type != "bytes"}
     return {"value": value.value, **fields} if isinstance(value, (Share, Change)) else fields

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from edgecnn.validate import profile_table
+from edgecnn.validate import phone_table, profile_table
 from edgecnn.validate.report import Check, Group, Latency, Report, Row, Share, Verdict
 
 _COLORS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
@@ -89,7 +89,7 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     tied = [f"{Path(row.file).name} {100 * row.ties.value:.1f} %" for row in rows if row.ties.count]
     if tied:
         lines.append(f"Two best scores exactly equal: {', '.join(tied)}.")
-    return [*lines, *profile_table.latency_notes(rows), *(f"Note: {note}." for note in group.notes)]
+    return [*lines, *profile_table.latency_notes(rows), *phone_table.lines(rows), *(f"Note: {note}." for note in group.notes)]
 
 
 def _confidence(rows: Sequence[Row]) -> list[str]:

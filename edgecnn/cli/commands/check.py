@@ -1,4 +1,4 @@
-"""Say whether MediaPipe Tasks or ML Kit takes a .tflite, and mend what can be mended; or what a phone's accelerators would take of an .onnx."""
+"""Say whether MediaPipe Tasks or ML Kit takes a .tflite, and mend what can be mended; or what a delegate or accelerator would refuse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.card import Preprocessing
-from edgecnn.cli import options
+from edgecnn.cli import delegate_lines, options
 from edgecnn.cli.text import columns
 from edgecnn.errors import BadSetting, unknown
 
@@ -20,7 +20,13 @@ MOBILE = "ort-mobile"
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn check`."""
     parser.add_argument("file", metavar="FILE", help="a .tflite file, or an .onnx for ort-mobile, whoever made it")
-    parser.add_argument("--for", dest="library", default="mediapipe", metavar="LIBRARY", help="mediapipe, mlkit or ort-mobile (default: %(default)s)")
+    parser.add_argument(
+        "--for",
+        dest="library",
+        default="mediapipe",
+        metavar="LIBRARY",
+        help="mediapipe or mlkit, a delegate (gpu, nnapi or coreml), or ort-mobile (default: %(default)s)",
+    )
     parser.add_argument("--repair", action="store_true", help="write a copy with types, batch and metadata as the library wants them; it is run and compared")
     parser.add_argument("--out", metavar="FILE", help="where to write the copy (default: beside the file, with _LIBRARY after its name)")
     group = parser.add_argument_group("with --repair, for files that do not say it")
@@ -29,18 +35,23 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line a reason; 0 where the library takes the file, else 1."""
+    """Print one line a reason; 0 where the library takes the file, or all of it would run on the delegate, else 1."""
     from edgecnn.export import tasks
+    from edgecnn.runtime.delegates import TARGETS
 
     if args.library == MOBILE:
         return _mobile(args)
-    if args.library not in tasks.LIBRARIES:
-        raise unknown("library", args.library, (*tasks.LIBRARIES, MOBILE))
+    if args.library not in (*tasks.LIBRARIES, *TARGETS):
+        raise unknown("library", args.library, (*tasks.LIBRARIES, *TARGETS, MOBILE))
     given = [name for name in ("out", "labels", "mean", "std", "order", "resize") if getattr(args, name) is not None]
     if given and not args.repair:
         raise BadSetting(f"--{given[0]} is of a repair: expected --repair beside it")
-    name = tasks.LIBRARIES[args.library]
     path = Path(args.file)
+    if args.library in TARGETS:
+        if args.repair:
+            raise BadSetting(f"--repair is for {' and '.join(tasks.LIBRARIES)}; a file is made for --for {args.library} by exporting it in another format")
+        return delegate_lines.run(path, args.library)
+    name = tasks.LIBRARIES[args.library]
     if args.repair:
         out = Path(args.out) if args.out else path.with_name(f"{path.stem}_{args.library}.tflite")
         found = tasks.repair(path, out, library=args.library, labels=options.label_names(args.labels), preprocessing=_preprocessing(args, path))

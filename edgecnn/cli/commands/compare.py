@@ -20,19 +20,23 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="RUN.json", help="a run, or the earlier one of two")
     parser.add_argument("after", metavar="LATER.json", nargs="?", help="the later run")
     parser.add_argument("--fail-on-worse", action="store_true", help="exit code 1 when a verdict got worse, or a new limit is not kept")
+    parser.add_argument("--phone", metavar="PHONE.json", help="also show what a phone took, as tools/android_benchmark.sh --json wrote it (with one run)")
     report_files.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, compare or draw again, print, write."""
     from edgecnn.validate import reader
+    from edgecnn.validate.phone import store
 
     if args.after is None:
         if args.fail_on_worse:
             raise BadSetting("--fail-on-worse needs two runs; name a second one")
         before = reader.read(args.before)
-        report_files.check(args, [args.before], has_limits=bool(before.checks))
-        return _again(args, before)
+        report_files.check(args, [args.before, args.phone or ""], has_limits=bool(before.checks))
+        return _again(args, store.merged(before, store.read(args.phone), args.phone) if args.phone else before)
+    if args.phone:
+        raise BadSetting("--phone goes with one run; merge it into each with --phone PHONE.json --json RUN_with_phone.json")
     if args.report or args.junit or args.json:
         raise BadSetting("--report, --junit and --json are of one run; two runs are compared in words, or with --markdown")
     report_files.check(args, [args.before, args.after], has_limits=True)

@@ -6,11 +6,17 @@ Exit code 1 when a limit is broken, 3 when the pictures cannot decide.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn import files
 from edgecnn.cli import options, report_files
 from edgecnn.cli.parser import counts, size
 from edgecnn.settings import Doctor, Limits
+
+if TYPE_CHECKING:
+    from edgecnn.validate.phone_figures import PhoneRuns
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--write-calibration", action="store_true", help="fit a calibration of the scores on val, and store it in the .tflite and beside the file"
     )
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
+    parser.add_argument("--phone", metavar="PHONE.json", help="also show what a phone took for these files, as tools/android_benchmark.sh --json wrote it")
     report_files.add(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-drop", type=float, metavar="POINTS", help="largest loss of top-1 accuracy against the original, in percentage points")
@@ -50,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
     doctor = _doctor(args)
-    report_files.check(args, [*args.files, args.against or ""], has_limits=limits != Limits() or args.parity)
+    report_files.check(args, [*args.files, args.against or "", args.phone or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
     from rich.console import Console
@@ -59,9 +66,12 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn.cli.text import width
     from edgecnn.validate import layer_table, table, validate
     from edgecnn.validate.doctor import table as doctor_table
+    from edgecnn.validate.phone import store
 
+    paths = [options.model_file(file) for file in args.files]
+    timed = _timed(args.phone, paths)
     report = validate(
-        [options.model_file(file) for file in args.files],
+        paths,
         against=options.model_file(args.against) if args.against else None,
         data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
@@ -69,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
+    report = store.merged(report, timed, args.phone) if timed else report
     console = Console(file=report_files.words_to(args), width=width(), highlight=False)
     table.render(report, console)
     if args.layers:
@@ -77,6 +88,17 @@ def run(args: argparse.Namespace) -> int:
     report_files.write(args, report)
     print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
     return report.exit_code
+
+
+def _timed(phone: str | None, paths: Sequence[Path]) -> PhoneRuns | None:
+    """What a phone took, refused before anything is measured where it is of other files."""
+    from edgecnn.validate.phone import store
+
+    if phone is None:
+        return None
+    found = store.read(phone)
+    store.must_match(found, (files.sha256(path) for path in paths if path.is_file()), phone)
+    return found
 
 
 def _doctor(args: argparse.Namespace) -> Doctor | None:

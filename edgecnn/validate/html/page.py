@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecnn.validate import words
 from edgecnn.validate.html import tradeoff
 from edgecnn.validate.html.details import details
-from edgecnn.validate.html.tables import file_name, files, parities, provenance, starts
+from edgecnn.validate.html.tables import file_name, files, parities, phones, provenance, starts
 from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Check, Group, Report, Verdict
 
@@ -52,7 +52,8 @@ class _Page:
         """One group: the table, the charts of all files, and each file's own details."""
         rows = words.rows_of(group.original, group.rows)
         anchors = {number: f"file-{place}-{number}" for number in range(1 + bool(group.original), len(rows) + 1)}
-        own = [drawn(rows, self.names) for drawn, figure in ((starts, "start"), (parities, "parity")) if any(getattr(row, figure) for row in rows)]
+        tables = ((starts, "start"), (phones, "phones"), (parities, "parity"))
+        own = [drawn(rows, self.names) for drawn, figure in tables if any(getattr(row, figure) for row in rows)]
         drawn = tradeoff.charts(group, self.names)
         plots = [element("div", {"class": "charts"}, *drawn)] if drawn else []
         self.used += sum(len(piece.encode()) for piece in (*own, *plots))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgecnn.validate import words
+from edgecnn.validate import phone_table, words
 from edgecnn.validate.markup import Markup, element
 from edgecnn.validate.report import Group, Pictures, Report, Row
 
@@ -109,6 +109,21 @@ def starts(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
         if (it := row.start)
     ]
     return table("Until the first answer, each in a fresh process", head, body)
+
+
+def phones(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
+    """What phones took for the files."""
+    head = ["file", "phone", "threads", "ms", "", "runs", "first, ms", "loading, ms", "memory, MB", "most of the time"]
+    body = [
+        [
+            file_name(names[row.file], row.file), f"{it.model} ({it.system})", f"{it.threads}", words.digits(1000 * it.typical),
+            "average" if it.median is None else "median", f"{it.runs:,}", words.digits(1000 * it.first), words.digits(1000 * it.init), _megabytes(it.memory),
+            phone_table.share(it) or words.NONE,
+        ]
+        for row in rows
+        for it in row.phones
+    ]  # fmt: skip
+    return table("On phones, with benchmark_model of TensorFlow Lite on the processor", head, body, words_in=(0, 1, 4, 9))
 
 
 def parities(rows: Sequence[Row], names: Mapping[str, str]) -> Markup:
