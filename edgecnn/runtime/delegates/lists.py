@@ -1,13 +1,15 @@
 """TABLE what the delegates of TensorFlow Lite take, as their sources state it: operators, versions, types, and conditions on their use.
 
-Read in 2025 and 2026, and put in words of our own:
+In words of our own, from these files at the commits named:
 
-gpu     operators and versions: tflite/delegates/gpu/common/model_builder.cc of https://github.com/google-ai-edge/LiteRT; conditions:
-        tensorflow/lite/tools/versioning/gpu_compatibility.cc of https://github.com/tensorflow/tensorflow; integers:
+gpu     operators and versions: tflite/delegates/gpu/common/model_builder.cc (34ec5bad) of https://github.com/google-ai-edge/LiteRT; conditions:
+        tensorflow/lite/tools/versioning/gpu_compatibility.cc (03a5e4e1) of https://github.com/tensorflow/tensorflow; integers:
         https://ai.google.dev/edge/litert/performance/gpu. One piece, as its options say by default.
-nnapi   NNAPIDelegateKernel::Validate of tensorflow/lite/delegates/nnapi/nnapi_delegate.cc, for Android 11 (NNAPI 1.3) or later and no accelerator named;
-        three pieces at most: nnapi_delegate.h. Deprecated since Android 15: https://developer.android.com/ndk/guides/neuralnetworks/migration-guide
-coreml  tensorflow/lite/delegates/coreml/coreml_delegate.mm, its README.md and its builders/, for Core ML 3 (iOS 13 or later); pieces of two operators or more.
+nnapi   NNAPIDelegateKernel::Validate of tensorflow/lite/delegates/nnapi/nnapi_delegate.cc (a version whose commit is not known to us), for Android 11
+        (NNAPI 1.3) or later and no accelerator named; three pieces at most: nnapi_delegate.h. Deprecated since Android 15:
+        https://developer.android.com/ndk/guides/neuralnetworks/migration-guide
+coreml  tensorflow/lite/delegates/coreml/coreml_delegate.mm (1b4a71e3), its README.md and its builders/, for Core ML 3 (iOS 13 or later); pieces of two
+        operators or more.
 
 Operators of sequences, logic and control flow are left out, as no network for pictures has them.
 """
