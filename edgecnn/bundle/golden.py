@@ -96,17 +96,22 @@ def make(
     if path.suffix.lower() not in SUFFIXES:
         raise BadFile(f"{path} cannot be embedded: expected a file that edgecnn export writes, {' or '.join(SUFFIXES)}")
     with closing(open_model(path, preprocessing=preprocessing)) as runner:
-        if runner.input.shape[0] not in (None, 1):
-            mend = f"write one with edgecnn check {path} --repair" if path.suffix.lower() == ".tflite" else "export it with an open batch"
-            raise BadFile(f"{path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
-        if not 1 <= count <= 99:
-            raise BadSetting(f"{count} golden pictures: expected 1 to 99")
-        if runner.card is None and preprocessing is None:
-            raise BadSetting(f"{path} has no card that says how a picture becomes its input; say it, such as --mean 127.5 --std 127.5 --order rgb")
+        _check(runner, count, preprocessing)
         taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)
         into = Input.of(runner, runner.preprocessing)
         chosen = [steadiest(runner, into, scenes.candidates(taken, runner.preprocessing, place, count)) for place in range(count)]
         return _golden(runner, into, chosen, licence or said, labels, label_offset, progress)
+
+
+def _check(runner: Runner, count: int, preprocessing: Preprocessing | None) -> None:
+    """Refuse what golden vectors cannot be made of; `preprocessing` is what was said of the input."""
+    if runner.input.shape[0] not in (None, 1):
+        mend = f"write one with edgecnn check {runner.path} --repair" if runner.path.suffix.lower() == ".tflite" else "export it with an open batch"
+        raise BadFile(f"{runner.path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
+    if not 1 <= count <= 99:
+        raise BadSetting(f"{count} golden pictures: expected 1 to 99")
+    if runner.card is None and preprocessing is None:
+        raise BadSetting(f"{runner.path} has no card that says how a picture becomes its input; say it, such as --mean 127.5 --std 127.5 --order rgb")
 
 
 def write(golden: Golden, folder: str | os.PathLike[str], *, sources: bool = False) -> list[Path]:
