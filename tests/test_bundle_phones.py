@@ -41,7 +41,7 @@ def laid(tmp_path_factory) -> dict[str, Path]:
 def test_every_file_is_there_and_filled(laid, target):
     folder, (assets, vectors) = laid[target], ASSETS[target]
     places = {"android": android.PLACES | android.TASKS, "ios": ios.PLACES}[target]
-    texts = {f"{place}{name}".removeprefix("./") for name, place in places.items()}
+    texts = {(f"{place}{name}" if place.endswith("/") else place).removeprefix("./") for name, place in places.items()}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {name for name in found if not name.startswith(vectors)} == {*texts, f"{assets}mobilenet_int8.tflite", "LICENCES.md", "bundle.json"}
     assert {f"{vectors}golden.json", f"{vectors}0.png", f"{vectors}2.source"} <= found

@@ -14,7 +14,7 @@ _MAIN, _SHARED = "app/src/main", "app/src/sharedTest"
 # Template -> where it goes.
 PLACES = {
     "README.md": "./",
-    "build.gradle.kts": "app/",
+    "build.gradle.kts": "blocks.gradle.kts",
     **dict.fromkeys(("Model.kt", "Pixels.kt", "Pictures.kt", "Classifier.kt"), f"{_MAIN}/kotlin/edgecnn/"),
     "Golden.kt": f"{_SHARED}/kotlin/edgecnn/",
     "PixelsTest.kt": "app/src/test/kotlin/edgecnn/",

@@ -29,7 +29,7 @@ class Classifier(context: Context, threads: Int = 2, private val model: Model = 
     override fun close() = interpreter.close()
 }
 
-/** The model's bytes as they lie in the app's package: not copied, which needs noCompress in build.gradle.kts. */
+/** The model's bytes as they lie in the app's package: not copied, which needs noCompress, see blocks.gradle.kts. */
 internal fun mapped(context: Context, file: String): MappedByteBuffer = context.assets.openFd(file).use { asset ->
     FileInputStream(asset.fileDescriptor).use { it.channel.map(FileChannel.MapMode.READ_ONLY, asset.startOffset, asset.declaredLength) }
 }

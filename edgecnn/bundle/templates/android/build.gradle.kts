@@ -1,4 +1,4 @@
-// Blocks for the build.gradle.kts of your app's module.
+// Blocks to take over into the build.gradle.kts of your app's module.
 
 android {
     defaultConfig {
