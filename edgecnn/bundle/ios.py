@@ -13,7 +13,7 @@ from edgecnn.runtime.contract import Tensor
 # Template -> where it goes.
 PLACES = {
     **dict.fromkeys(("README.md", "Podfile"), "./"),
-    **dict.fromkeys(("Model.swift", "Pixels.swift", "Pictures.swift", "Classifier.swift"), "Sources/"),
+    **dict.fromkeys(("Model.swift", "Pixels.swift", "Labels.swift", "Pictures.swift", "Classifier.swift"), "Sources/"),
     **dict.fromkeys(("Golden.swift", "GoldenTests.swift"), "Tests/"),
 }
 
