@@ -46,3 +46,15 @@ def test_macs_are_those_of_a_convolution_written_out():
     x = keras.Model(image, x)(image)
     x = keras.layers.Dense(7)(keras.layers.Flatten()(x))
     assert macs.count(keras.Model(image, x)) == 24 * 10 * 18 + 24 * (90 + 50) + 24 * 5 * 7
+
+
+def test_a_sketch_leaves_nothing_that_the_next_training_would_fill_with_values():
+    """Keras keeps a list of variables without values, and fills all of them when a training begins: 500 MB for each sketch of VGG-16."""
+    from keras.src.backend.common.variables import initialize_all_variables
+
+    net = sketch("resnet20")
+    initialize_all_variables()
+    assert all(variable._value is None for variable in net.weights)
+    with keras.StatelessScope():
+        inside = keras.Variable(keras.initializers.Ones(), shape=(2,))
+    assert inside.numpy().tolist() == [1, 1], "others still get their values"

@@ -10,6 +10,7 @@ import pytest
 
 from edgecnn.arch import build, heads, sketch
 from edgecnn.arch.lively import enliven
+from edgecnn.arch.valueless import valueless
 from edgecnn.catalog import CATALOG
 from edgecnn.errors import BadSetting
 
@@ -59,7 +60,7 @@ def test_googlenet_has_the_maps_of_table_1():
 
 def test_googlenet_with_its_two_auxiliary_classifiers_has_the_parameters_of_caffes():
     net = sketch("googlenet")
-    with keras.StatelessScope(initialize_variables=False):
+    with valueless():
         with_heads = keras.Model(net.input, [net.output, *heads.attach(net, CATALOG["googlenet"].arguments["auxiliary"])])
     assert with_heads.count_params() == 13_378_280
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edgecnn.arch import build, sketch
+from edgecnn.arch.valueless import valueless
 from edgecnn.catalog import CATALOG
 from edgecnn.errors import BadSetting
 
@@ -38,7 +39,7 @@ def logits(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["resnet50_keras", "resnet101_keras", "resnet152_keras"])
 def test_a_twin_has_the_weights_of_keras_own_in_their_order(name):
-    with keras.StatelessScope(initialize_variables=False):
+    with valueless():
         theirs = getattr(keras.applications, CATALOG[name].twin)(weights=None, input_shape=(224, 224, 3))
     ours = sketch(name)
     assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
