@@ -146,7 +146,8 @@ class TestOnPicturesOfOurOwn:
         assert done.code == 0, done.err
         assert "BGR for RGB gives 100.0 % of the app's 120 answers" in " ".join(done.out.split())
         assert "cv2.COLOR_BGR2RGB" in done.out
-        assert max(map(len, done.out.splitlines())) <= 80
+        # Lines with a path are as long as the test's folder.
+        assert max(len(line) for line in done.out.splitlines() if str(tmp_path.parent) not in line and str(shop) not in line) <= 80
         row = json.loads((tmp_path / "report.json").read_text())["groups"][0]["rows"][0]
         assert row["diagnosis"]["cause"] == "mistake"
         assert row["mistakes"][0]["name"] == "BGR for RGB"
