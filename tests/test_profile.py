@@ -184,6 +184,14 @@ def test_a_noisy_machine_leaves_the_limit_undecided():
         assert any("too noisy" in note for note in notes) == (timed is loud)
 
 
+def test_a_limit_further_off_than_the_noise_is_decided():
+    loud = Latency(1, 100, 0.01, 0.02, 0.05, 0.04, 0.06, noise=2.0)
+    row = dataclasses.replace(profile.of_file(MODELS / "mobilenet.tflite", SIZE, SIZE), latencies=(loud,))
+    for limit, expected in ((0.9, Verdict.PASS), (0.17, Verdict.INCONCLUSIVE), (0.01, Verdict.FAIL)):
+        (check,) = verdict.checks(row, verdict.Limits(max_latency_ratio=limit))
+        assert check.verdict is expected, check.text
+
+
 def test_the_tables_fit_80_columns():
     rows = [profile.of_file(MODELS / name, SIZE, SIZE) for name in ("mobilenet_int8.tflite", "squeezenet_int8.onnx")]
     long = dataclasses.replace(rows[1], operators=tuple(dataclasses.replace(one, name="a_long_name/" * 5 + one.name) for one in rows[1].operators))

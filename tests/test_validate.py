@@ -129,21 +129,6 @@ def test_figures_are_those_counted_by_hand(shop):
     assert row.latencies == ()
 
 
-def test_ties_are_counted_on_what_the_file_gives():
-    from edgecnn.validate import accuracy
-
-    scores = np.array([[0.5, 0.5, 0], [0.5, 0.25, 0.25], [0.4, 0.4, 0.2]], np.float32)
-    assert accuracy.ties(scores).count == 2
-
-
-def test_top5_counts_labels_among_the_five_best():
-    from edgecnn.validate import accuracy
-
-    scores = np.tile(np.arange(12, dtype=np.float32), (3, 1))
-    assert accuracy.top(scores, np.array([11, 7, 6]), 5).count == 2
-    assert accuracy.top(scores, np.array([11, 7, 6]), 1).count == 1
-
-
 class TestForeignFiles:
     def test_alone_with_data_in_the_order_of_the_outputs(self, shop):
         report = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(1,), mean=(128,), std=(128,))

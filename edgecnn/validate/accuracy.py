@@ -1,4 +1,4 @@
-"""How often a network is right, how often it gives its original's answer, and what these figures can prove."""
+"""How far the accuracy of two networks on the same pictures is apart, and what that can prove."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from edgecnn import statistics
 from edgecnn.validate.figures import Change, Share
 
 RESAMPLES = 10_000
-
-
-def top(scores: np.ndarray, labels: np.ndarray, k: int) -> Share:
-    """Pictures whose label [N] is among the k best of the scores [N, classes]; equal scores rank in the order of the classes, as argmax does."""
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k] if k > 1 else scores.argmax(1)[:, None]
-    return share((best == labels[:, None]).any(1))
-
-
-def agreement(scores: np.ndarray, original: np.ndarray) -> Share:
-    """Pictures on which two networks give the same answer."""
-    return share(scores.argmax(1) == original.argmax(1))
 
 
 def change(scores: np.ndarray, original: np.ndarray, labels: np.ndarray) -> Change:
@@ -44,12 +33,6 @@ def bootstrap_interval(gained: int, lost: int, total: int) -> tuple[float, float
     draws = np.random.default_rng(0).multinomial(total, np.array([gained, lost, total - gained - lost]) / total, RESAMPLES)
     low, high = np.percentile((draws[:, 0] - draws[:, 1]) / total, (2.5, 97.5))
     return float(low), float(high)
-
-
-def ties(scores: np.ndarray) -> Share:
-    """Pictures whose two best scores are exactly equal: argmax then takes the first class, right or wrong."""
-    best = np.partition(scores, -2, axis=1)[:, -2:]
-    return share(best[:, 0] == best[:, 1])
 
 
 def share(hits: np.ndarray) -> Share:
