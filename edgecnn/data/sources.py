@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -60,13 +61,14 @@ def open_source(path: str | os.PathLike[str]) -> Source:
 
 
 def pictures(source: Source) -> Iterator[tuple[str, Read]]:
-    """The members that are pictures by their suffix: hidden files, macOS resource forks, notes and tables are passed over."""
-    seen = set()
+    """The members that are pictures by their suffix: hidden files, macOS resource forks, notes and tables are passed over.
+
+    Always in the same order. An archive may hold a name twice; the first is the one that counts.
+    """
     for name, read in source.members():
-        path = PurePosixPath(name)
+        path = PurePosixPath(name.lstrip("/"))
         hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and str(path) not in seen:
-            seen.add(str(path))
+        if path.suffix.lower() in SUFFIXES and not hidden:
             yield str(path), read
 
 
@@ -85,7 +87,7 @@ class Folder:
     def identity(self) -> str:
         try:
             stats = ((name, (self.path / name).stat()) for name, _ in pictures(self))
-            return _hash([str(self.path.resolve()), *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)])
+            return _hash(itertools.chain([str(self.path.resolve())], ((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)))
         except OSError as error:
             raise _unreadable(error) from error
 
@@ -194,5 +196,9 @@ def _refuse(error: OSError) -> None:
     raise _unreadable(error) from error
 
 
-def _hash(parts: list) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _hash(parts: Iterable[object]) -> str:
+    """SHA-256 of parts that JSON knows, which are not held together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{json.dumps(part)}\n".encode())
+    return digest.hexdigest()
