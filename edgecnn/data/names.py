@@ -13,7 +13,7 @@ import numpy as np
 _END = b"\0"
 
 
-def packed(names: Iterable[str], at_once: int = 4096) -> Iterator[tuple[bytes, np.ndarray]]:
+def packed(names: Iterable[str], at_once: int = 1024) -> Iterator[tuple[bytes, np.ndarray]]:
     """The `letters` and `ends` of any number of names, some names at a time."""
     names, start = iter(names), 0
     while some := [name.encode("utf-8", "surrogateescape") + _END for name in itertools.islice(names, at_once)]:

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Protocol
 
 from edgecnn import files
@@ -66,10 +66,11 @@ def pictures(source: Source) -> Iterator[tuple[str, Read]]:
     Always in the same order. An archive may hold a name twice; the first is the one that counts.
     """
     for name, read in source.members():
-        path = PurePosixPath(name.lstrip("/"))
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden:
-            yield str(path), read
+        # What PurePosixPath makes of it, which would keep a table of every part that it ever saw.
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        suffix = "".join(parts[-1].lower().rpartition(".")[1:]) if parts else ""
+        if suffix in SUFFIXES and not any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            yield "/".join(parts), read
 
 
 @dataclass(frozen=True)
