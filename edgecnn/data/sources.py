@@ -30,7 +30,8 @@ Read = Callable[[], bytes]
 
 
 class Source(Protocol):
-    """Pictures under names with forward slashes.
+    """Pictures under names with forward slashes, given one by one: of a tar nothing is held, of a folder the names in the directory that is being read.
+    A zip's reader holds the list of all members.
 
     Attributes:
         name: of the data set.
