@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +22,19 @@ def reason(error: OSError) -> str:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on a clean exit it takes the place of `path`, else it is removed.
 
-    The temporary name keeps the suffix of `path`, because writers choose their format by it.
+    The temporary name keeps the suffix of `path`, because writers choose their format by it. A link stays one: what it leads to is replaced.
+    A device or a pipe, such as /dev/stdout, is never replaced: what was written is handed to it.
 
     Raises:
         BadFile: the folder cannot be made or written, or the disk is full. What stood at `path` still stands there.
     """
     path = Path(path)
+    straight = is_stream(path)
+    if path.is_symlink() and not straight:
+        path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=None if straight else path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise BadFile(f"cannot write {path}: {reason(error)}; choose another place with --out") from error
@@ -39,11 +44,27 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.replace(path)
+        if straight:
+            _hand_over(temporary, path)
+        else:
+            temporary.replace(path)
     except OSError as error:
         raise BadFile(f"cannot write {path}: {reason(error)}; nothing was changed there") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a device, a pipe or a descriptor such as /dev/stdout, which has no place beside it and must stay what it is."""
+    path = Path(path)
+    descriptor = path.is_symlink() and os.path.abspath(path).startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    return path.exists() and (descriptor or not (path.is_file() or path.is_dir()))
+
+
+def _hand_over(written: Path, stream: Path) -> None:
+    # Appended, because a descriptor may be a file that others write to as well.
+    with written.open("rb") as content, stream.open("ab") as taker:
+        shutil.copyfileobj(content, taker)
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

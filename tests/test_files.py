@@ -1,0 +1,55 @@
+"""Writing without losing: what is no ordinary file stays what it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from edgecnn import files
+from edgecnn.errors import BadFile
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    """As a device does: a report that went to /dev/null took its place, for the whole machine."""
+    pipe, found = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    files.write_text(pipe, "a report")
+    reader.join(10)
+    assert found == [b"a report"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_descriptor_is_written_to(tmp_path: Path) -> None:
+    """/dev/fd/N is what /dev/stdout leads to; behind a redirection it is a file that others write to as well."""
+    place = tmp_path / "out.txt"
+    with place.open("w") as stream:
+        print("the table", file=stream, flush=True)
+        files.write_text(f"/dev/fd/{stream.fileno()}", "the report")
+    assert place.read_text() == "the table\nthe report"
+
+
+def test_a_full_device_is_one_line() -> None:
+    assert files.is_stream("/dev/full")  # else the next line would write over it
+    with pytest.raises(BadFile, match="cannot write /dev/full: no space left on device"):
+        files.write_text("/dev/full", "a report")
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["leads somewhere", "leads nowhere"])
+def test_a_link_stays_one(there: bool, tmp_path: Path) -> None:
+    target, link = tmp_path / "models" / "v3.tflite", tmp_path / "latest.tflite"
+    target.parent.mkdir()
+    if there:
+        target.write_bytes(b"before")
+    link.symlink_to(target)
+    files.write_bytes(link, b"after")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"after"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["latest.tflite", "models", "v3.tflite"]
