@@ -22,7 +22,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     try:
         text = content.decode("utf-8-sig")
         labels = json.loads(text) if Path(path).suffix.lower() == ".json" else [line.strip() for line in text.strip().splitlines()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"{path} is not a label file ({error}); expected UTF-8 text with one name on each line, or a JSON list") from error
     if not isinstance(labels, list) or not labels or not all(isinstance(name, str) and name for name in labels):
         raise BadFile(f"{path} is not a list of names; expected one name on each line without empty lines, or a JSON list of strings")
