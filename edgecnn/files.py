@@ -57,7 +57,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def is_stream(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a device, a pipe or a descriptor such as /dev/stdout, which has no place beside it and must stay what it is."""
     path = Path(path)
-    descriptor = path.is_symlink() and os.path.abspath(path).startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    descriptor = path.is_symlink() and str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
     return path.exists() and (descriptor or not (path.is_file() or path.is_dir()))
 
 

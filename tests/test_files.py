@@ -39,7 +39,7 @@ def test_a_full_device_is_one_line() -> None:
     assert files.is_stream("/dev/full")  # else the next line would write over it
     with pytest.raises(BadFile, match="cannot write /dev/full: no space left on device"):
         files.write_text("/dev/full", "a report")
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["leads somewhere", "leads nowhere"])
