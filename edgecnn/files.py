@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgecnn.errors import BadFile
+
+# Seconds after which nobody writes on at a file that was begun.
+DAY = 24 * 60 * 60
 
 
 def reason(error: OSError) -> str:
@@ -34,11 +39,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=None if straight else path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=None if straight else path.parent, prefix=(mark := f".{path.stem}.part-"), suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise BadFile(f"cannot write {path}: {reason(error)}; choose another place with --out") from error
     temporary = Path(name)
+    sweep(temporary.parent, mark)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
@@ -52,6 +58,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise BadFile(f"cannot write {path}: {reason(error)}; nothing was changed there") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, beginning: str) -> None:
+    """Remove what writers that were killed left in a folder: names with this beginning, unchanged for a day."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(f"{glob.escape(beginning)}*"):
+            if time.time() - left.lstat().st_mtime > DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

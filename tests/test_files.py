@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn import files
+from edgecnn.bundle import place
 from edgecnn.errors import BadFile
 
 
@@ -40,6 +41,26 @@ def test_a_full_device_is_one_line() -> None:
     with pytest.raises(BadFile, match="cannot write /dev/full: no space left on device"):
         files.write_text("/dev/full", "a report")
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".net.part-abc.tflite", ".net.part-def.tflite", ".net-copy.tflite"))
+    for path in (old, new, other):
+        path.write_bytes(b"half")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    files.write_bytes(tmp_path / "net.tflite", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".net-copy.tflite", ".net.part-def.tflite", "net.tflite"]
+
+
+def test_half_a_bundle_is_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".b.part-abc", 0), (".b.part-def", 2**31)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.h").touch()
+        os.utime(tmp_path / name, (age, age))
+    with place.replacing(tmp_path / "b") as building:
+        (building / "model.h").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.part-def", "b"]
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["leads somewhere", "leads nowhere"])
