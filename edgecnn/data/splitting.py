@@ -27,7 +27,7 @@ def read_lists(path: Path) -> dict[str, str]:
     try:
         splits = json.loads(files.read_bytes(path, "split lists (.json)"))["splits"]
         return {name: split for split in SPLITS for name in splits[split]}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(
