@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tf_keras
 from tensorflow_model_optimization.python.core.clustering.keras.clusterable_layer import ClusterableLayer
@@ -15,6 +16,8 @@ from edgecnn.errors import BadSetting
 
 # What a layer's configuration says that decides nothing of what it computes, or that tf_keras does not know.
 DROPPED = ("dtype", "build_config", "quantization_config", "renorm", "synchronized", "batch_shape", "optional", "sparse", "ragged", "input_shape")
+# Channels times filters of a grouped convolution up to which one dense kernel is faster than a convolution a group, forth and back, on two cores.
+FEW = 128 * 128
 PLAIN = ("Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization", "ReLU", "Softmax", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D",
          "GlobalMaxPooling2D", "Add", "Multiply", "Concatenate", "ZeroPadding2D", "Flatten", "Reshape", "Rescaling")  # fmt: skip
 
@@ -33,14 +36,26 @@ OWN = {"hard_sigmoid": hard_sigmoid, "hard_silu": hard_silu, "hard_swish": hard_
 
 
 class Grouped(tf_keras.layers.Conv2D, PrunableLayer, ClusterableLayer):
-    """A grouped convolution as one convolution a group: TensorFlow has no gradient of grouped ones on a processor."""
+    """A grouped convolution as plain ones, because TensorFlow has no gradient of grouped ones on a processor.
+
+    With few channels as one convolution whose kernel is zero between groups, which is the fastest; with many these zeros would take longer than one
+    convolution a group.
+    """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """[N, H, W, C] and [h, w, C / groups, filters] -> [N, H', W', filters]."""
+        if inputs.shape[-1] * self.filters <= FEW:
+            return self._plain(inputs, tf.tile(kernel, (1, 1, self.groups, 1)) * self._within(inputs.shape[-1]))
         parts = zip(tf.split(inputs, self.groups, axis=-1), tf.split(kernel, self.groups, axis=-1), strict=True)
-        padding = self.padding.upper()
-        made = [tf.nn.conv2d(x, part, self.strides, padding, dilations=self.dilation_rate) for x, part in parts]
-        return tf.concat(made, axis=-1)
+        return tf.concat([self._plain(x, part) for x, part in parts], axis=-1)
+
+    def _plain(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+    def _within(self, channels: int) -> np.ndarray:
+        """[C, filters], 1 where channel and filter are of one group, else 0."""
+        of_channel, of_filter = (np.arange(count) // (count // self.groups) for count in (channels, self.filters))
+        return (of_channel[:, None] == of_filter).astype(np.float32)
 
     def get_prunable_weights(self) -> list[tf.Variable]:
         """For TF-MOT."""
