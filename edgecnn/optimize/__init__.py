@@ -126,8 +126,9 @@ def within(
 ) -> list[Fitted]:
     """Write int8 files whose loss of accuracy, measured on val, is within a budget.
 
-    A ladder is climbed in each format until a rung fits: ways to int8 without training; the operators that int8 hurts most in float, as few as will do;
-    training under int8's rounding, and both. Everything that is measured is remembered by content in the user's cache folder.
+    A ladder is climbed in each format until a rung fits: ways to int8 without training, of those that fit the one nearest to the original; the operators
+    that int8 hurts most in float, as few as will do; training under int8's rounding, and both. Everything that is measured is remembered by content in the
+    user's cache folder.
 
     Args:
         model: a .keras or .h5 file, or the name of a model under `models/`.

@@ -1,6 +1,8 @@
 """The ladder to int8 within a budget: ways without training, then some operators in float, then training under int8's rounding, then both.
 
-Each rung is judged on val; the first that keeps to the limit is where the climb ends, so that no more is done to the network than the budget needs.
+Each rung is judged on val, and the climb ends where the limit is kept to, so that no more is done to the network than the budget needs. The ways without
+training cost an app nothing: unless one of them proves the limit or changes no answer, all are tried, and of those that keep to it the one is taken whose
+probabilities are nearest to the original's. That a handful of pictures came out right by luck decides less that way.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from edgecnn.settings import Budget, PostTraining
 
 Result = TypeVar("Result")
 
+# Of ways whose divergence from the original is within this share of the least, the first is taken.
+NEAR = 0.1
 # Ways without training, cheapest first; what was asked for is tried before them.
 WAYS = (
     PostTraining(),
@@ -67,7 +71,7 @@ class Climb:
         self.rungs: list[Rung] = []
 
     def run(self, bench: Bench, first: PostTraining, trained: Callable[[], Bench]) -> Rung | None:
-        """The first rung that keeps to the limit, or None.
+        """The rung of the first kind that keeps to the limit, or None.
 
         Args:
             bench: of the model as it is.
@@ -91,9 +95,12 @@ class Climb:
         tried = []
         for how in ways:
             tried.append(self._measured(bench, how, in_words(how)))
-            if self._fits(tried[-1]):
+            if self._sure(tried[-1]):
                 return tried[-1]
         # Accuracy of few pictures is a coin that was thrown few times; the divergence tells ways apart that flip the same answers.
+        if fitting := [rung for rung in tried if self._fits(rung)]:
+            least = min(rung.drop.divergence for rung in fitting)
+            return next(rung for rung in fitting if rung.drop.divergence <= (1 + NEAR) * least)
         best = min(tried, key=lambda rung: (self._short_of(rung), rung.drop.divergence))
         return self.widened(bench, best.how)
 
@@ -125,6 +132,10 @@ class Climb:
     def _needed(self, rung: Rung) -> str:
         """How many pictures would decide, where that matters."""
         return rung.drop.settled_by(self.budget.max_drop) if self.budget.proof and rung.verdict != PROVEN else ""
+
+    def _sure(self, rung: Rung) -> bool:
+        """Whether a rung fits, and the pictures could not tell a better one from it."""
+        return self._fits(rung) and (rung.verdict == PROVEN or rung.drop.change.gained == rung.drop.change.lost == 0)
 
     def _fits(self, rung: Rung) -> bool:
         return rung.verdict == PROVEN or (rung.verdict != OVER and not self.budget.proof)
