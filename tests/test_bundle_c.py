@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from c_library import Image8, library, outcome
 from helpers import ROOT
+from PIL import Image
 
 from edgecnn.bundle import arena, bundle
 from edgecnn.bundle.tflm import KERNELS
@@ -126,6 +127,20 @@ def test_a_planted_mistake_fails_and_is_named(built, tmp_path, kind, right, wron
     named = [line for line in said.splitlines() if line.startswith("likely cause: ")]
     assert len(named) == 1, said
     assert named[0].startswith(f"likely cause: {cause}"), said
+
+
+def test_a_resize_without_antialias_is_named_on_soft_photos_too(tmp_path):
+    """Four neighbours of a soft photo are as good as all; the first golden picture has fine lines for that."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(4):
+        Image.radial_gradient("L").rotate(90 * i).convert("RGB").resize((300, 300 + 9 * i), Image.Resampling.BICUBIC).save(photos / f"{i}.png")
+    folder = bundle(INT8, "c", out=tmp_path / "bundle", pictures=photos).folder
+    assert outcome(folder)[0] == 0
+    source = folder / "edgecnn.c"
+    source.write_text(source.read_text().replace("a.scale < 1.0 ? 1.0 : a.scale", "1.0"))
+    code, said = outcome(folder)
+    assert (code, "likely cause: resized without antialias: " in said) == (2, True), said
 
 
 def test_labels_in_another_order_and_a_damaged_array_fail(built, tmp_path):
