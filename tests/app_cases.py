@@ -17,14 +17,22 @@ from edgecnn.runtime.preprocess import Encoder
 STEPS = 0 if int(PIL.__version__.split(".")[0]) >= 13 else 1
 # Types of an input with scale and zero point; of the last one the bytes run over both ends.
 STORED = (("float32", None, 0), ("uint8", 0.0078125, 128), ("int8", 0.02, -3), ("int8", 0.001, 5))
+# Heights and widths: a pixel, two, lines, very tall and very wide ones, and photos.
+EXTREME = ((1, 1), (2, 2), (1, 700), (700, 1), (3000, 5), (5, 3000), (900, 300), (1600, 1200), (1200, 1600))
 MEAN, STD = (103.939, 116.779, 123.68), (57.1, 58.2, 59.3)
 
 
+def turning(width: int, height: int) -> list[tuple[int, int]]:
+    """Heights and widths of pictures about where Pillow 13 changes from going across first to going down first, for a result of this size."""
+    return [(height + 2 * more + off, width + more) for more in (0, 1, 9) for off in (-1, 0, 1, 2) if height + 2 * more + off > 0]
+
+
 def resizing(folder: Path, count: int) -> list[np.ndarray]:
-    """Enlarged, shrunk and both; stretched and cropped; every EXIF orientation. Returns the pixels that Pillow makes of them."""
+    """Extreme sizes and `count` of any size, stretched and cropped, in every EXIF orientation. Returns the pixels that Pillow makes of them."""
     rng, cases, wanted = np.random.default_rng(7), [], []
-    for i in range(count):
-        (height, width), (tall, wide) = rng.integers(1, 300, 2), rng.integers(1, 230, 2)
+    sizes = [*((sides, rng.integers(1, 230, 2)) for sides in EXTREME), *((sides, (32, 48)) for sides in turning(48, 32))]
+    sizes += [(rng.integers(1, 300, 2), rng.integers(1, 230, 2)) for _ in range(count)]
+    for i, ((height, width), (tall, wide)) in enumerate(sizes):
         picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
         image, rule, orientation = Image.fromarray(picture), ("stretch", "crop")[i % 2], i % 8 + 1
         image.getexif()[0x0112] = orientation

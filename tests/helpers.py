@@ -73,13 +73,13 @@ def picture(path: Path, shade: int = 128) -> Path:
     return path
 
 
-def onnx_file(path: Path, *, batch: int | None = None, inputs: int = 1, dtype: str = "FLOAT", external: bool = False) -> Path:
-    """Write an ONNX classifier of 16x16 RGB pictures into three classes, NCHW: the mean of each channel, times a matrix, softmax."""
+def onnx_file(path: Path, *, batch: int | None = None, inputs: int = 1, dtype: str = "FLOAT", external: bool = False, side: int = 16) -> Path:
+    """Write an ONNX classifier of RGB pictures of one side into three classes, NCHW: the mean of each channel, times a matrix, softmax."""
     import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    shape = [batch or "batch", 3, 16, 16]
+    shape = [batch or "batch", 3, side, side]
     given = [helper.make_tensor_value_info(f"input{i}", getattr(TensorProto, dtype), shape) for i in range(inputs)]
     nodes = [helper.make_node("Cast", [f"input{i}"], [f"float{i}"], to=TensorProto.FLOAT) for i in range(inputs)]
     nodes.append(helper.make_node("Sum", [f"float{i}" for i in range(inputs)], ["sum"]))

@@ -121,7 +121,7 @@ def test_licences_of_the_model_and_of_the_pictures_are_told(tmp_path):
     result = edgecnn("bundle", TFLITE, "--for", "c", "--out", tmp_path / "b", "--pictures", own, "--count", 2, "--picture-license", "all rights reserved")
     assert result.code == 0, result.err
     text = (tmp_path / "b" / "LICENCES.md").read_text()
-    assert "golden pictures (own/190.png, own/60.png): all rights reserved" in text
+    assert "golden pictures (own/190.png, with fine lines; own/60.png): all rights reserved" in text
     assert "trained on the data set digits (CC BY 4.0)" in text
     assert "Apache-2.0" in text
 

@@ -1,4 +1,4 @@
-"""The C bundle compiles without a warning, holds the very file, does to pixels what edgecnn does, and names what is wrong with a wrong copy of it."""
+"""The C bundle compiles without a warning, holds the very file, and names what is wrong with a wrong copy of it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from c_library import Image8, library, outcome
 from helpers import ROOT
-from PIL import Image, ImageOps
+from PIL import Image
 
 from edgecnn.bundle import arena, bundle
 from edgecnn.bundle.tflm import KERNELS
-from edgecnn.card import Preprocessing
-from edgecnn.runtime.preprocess import Encoder
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc") or not shutil.which("make"), reason="no C compiler here")
 INT8, FLOAT = ROOT / "models" / "mobilenet_int8.tflite", ROOT / "models" / "mobilenet.tflite"
-IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
-
-
-def outcome(folder: Path) -> tuple[int, str]:
-    """Exit code and text of the bundle's own test, compiled with every warning an error."""
-    done = subprocess.run(["make", "-C", folder, "test"], capture_output=True, text=True, check=False)
-    assert "warning" not in done.stderr + done.stdout
-    assert "error:" not in done.stderr, done.stderr
-    return done.returncode, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -42,33 +32,6 @@ def built(tmp_path_factory) -> dict[str, Path]:
     return made
 
 
-class Image8(ctypes.Structure):
-    """edgecnn_image of edgecnn.h."""
-
-    _fields_ = [("pixels", ctypes.c_void_p), *((name, ctypes.c_int) for name in ("width", "height", "stride", "step", "orientation"))]
-
-
-def library(folder: Path, name: str, *, whole: bool = False) -> tuple[ctypes.CDLL, ctypes.c_void_p]:
-    """The bundle as a shared library, and its model; without its bytes, whose compilation takes seconds, unless it is to be `whole`."""
-    made, stub = folder / "shared.so", folder / "stub.c"
-    stub.write_text(f'#include "{name}.h"\nconst unsigned char {name}_data[1] = {{0}};\n')
-    sources = [folder / "edgecnn.c", folder / f"{name}.c", folder / f"{name}_data.c" if whole else stub]
-    subprocess.run(["gcc", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", made, *sources, "-lm"], check=True)
-    loaded = ctypes.CDLL(str(made))
-    loaded.edgecnn_scratch_bytes.restype = ctypes.c_size_t
-    return loaded, ctypes.byref(ctypes.c_char.in_dll(loaded, name))
-
-
-def run(loaded: ctypes.CDLL, model: object, stored: np.ndarray, orientation: int, out: np.ndarray, function: str) -> np.ndarray:
-    """`out` filled by a function of the library from uint8 [h, w, 3 or 4] as it lies in memory."""
-    image = Image8(stored.ctypes.data, stored.shape[1], stored.shape[0], stored.strides[0], stored.shape[2], orientation)
-    size = loaded.edgecnn_scratch_bytes(model, ctypes.byref(image))
-    scratch = np.full(size // 8 + 3, 0x5A5A5A5A5A5A5A5A, np.int64)
-    assert getattr(loaded, function)(model, ctypes.byref(image), ctypes.c_void_p(scratch.ctypes.data), ctypes.c_void_p(out.ctypes.data)) == 0
-    assert (scratch[-(-size // 8) :] == 0x5A5A5A5A5A5A5A5A).all(), "more working memory was used than was asked for"
-    return out
-
-
 def test_the_array_is_the_file_bit_by_bit(built):
     loaded, _ = library(built["int8"], "model_mobilenet_int8", whole=True)
     content = INT8.read_bytes()
@@ -76,47 +39,6 @@ def test_the_array_is_the_file_bit_by_bit(built):
     assert bytes(array) == content
     assert ctypes.addressof(array) % 16 == 0
     assert "_Alignas(16) const unsigned char" in (built["int8"] / "model_mobilenet_int8_data.c").read_text()
-
-
-@pytest.mark.parametrize("resize", ["stretch", "crop"])
-def test_pixels_are_pillows_in_every_orientation_and_size(tmp_path, resize):
-    """Within one step of a byte everywhere; equal where Pillow goes across first."""
-    folder = bundle(INT8, "c", out=tmp_path / "b", count=1, preprocessing=Preprocessing(32, 32, resize=resize)).folder
-    loaded, model = library(folder, "model_mobilenet_int8")
-    rng = np.random.default_rng(0)
-    equal = 0
-    for i in range(48):
-        height, width = rng.integers(1, 200, 2)
-        stored = rng.integers(0, 256, (height, width, 3 + i % 2), np.uint8)
-        orientation = i % 8 + 1
-        image = Image.fromarray(stored[..., :3].copy())
-        image.getexif()[0x0112] = orientation
-        upright = ImageOps.exif_transpose(image)
-        fit = ImageOps.fit if resize == "crop" else Image.Image.resize
-        wanted = np.asarray(fit(upright, (32, 32), Image.Resampling.BILINEAR))
-        pixels = run(loaded, model, stored, orientation, np.empty((32, 32, 3), np.uint8), "edgecnn_pixels")
-        off = np.abs(pixels.astype(int) - wanted)
-        assert off.max() <= 1, (height, width, orientation)
-        equal += not off.any()
-    assert equal >= 24
-
-
-@pytest.mark.parametrize("order", ["rgb", "bgr", "grey"])
-def test_inputs_are_edgecnns_own_with_a_mean_for_each_channel(tmp_path, order):
-    """The table of the float file; grey has no file among the models, so that its library is told in C."""
-    said = Preprocessing(32, 32, "grey", (33.3,), (78.6,)) if order == "grey" else Preprocessing(32, 32, order, **IMAGENET)
-    folder = bundle(FLOAT, "c", out=tmp_path / "b", count=1, preprocessing=said if order != "grey" else None).folder
-    if order == "grey":
-        source = folder / "model_mobilenet.c"
-        text = source.read_text().replace("EDGECNN_RGB", "EDGECNN_GREY").replace(".channels = 3", ".channels = 1")
-        values = ",".join(f"{float(np.float32((np.float32(i) - np.float32(33.3)) / np.float32(78.6))):.9e}f" for i in range(256))
-        start = text.index("table[256] = {")
-        source.write_text(text[:start] + "table[256] = {" + values + text[text.index("};", start) - 1 :])
-    loaded, model = library(folder, "model_mobilenet")
-    stored = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
-    channels = 1 if order == "grey" else 3
-    filled = run(loaded, model, stored, 1, np.empty((1, 32, 32, channels), np.float32), "edgecnn_prepare")
-    np.testing.assert_array_equal(filled, Encoder(said, "float32")(stored[None]))
 
 
 @pytest.mark.parametrize("kind", ["int8", "float32"])
@@ -170,24 +92,6 @@ def test_nothing_is_allocated_and_nonsense_is_refused(built):
         assert loaded.edgecnn_prepare(model, ctypes.byref(Image8(*wrong)), None, None) == -1
 
 
-def test_logits_get_their_softmax_and_names_any_characters(tmp_path):
-    names = ['a "quoted" \\ one??/', "Grüße", "*/ int x;", *"defghij"]
-    folder = bundle(FLOAT, "c", out=tmp_path / "b", count=1, labels=names).folder
-    source = folder / "model_mobilenet.c"
-    source.write_text(source.read_text().replace(".gives_probabilities = 1", ".gives_probabilities = 0"))
-    loaded, model = library(folder, "model_mobilenet")
-    logits, row = np.linspace(-3, 90, 10, dtype=np.float32), np.empty(10, np.float32)
-    loaded.edgecnn_probabilities(model, ctypes.c_void_p(logits.ctypes.data), ctypes.c_void_p(row.ctypes.data))
-    grown = np.exp(logits - logits.max())
-    np.testing.assert_allclose(row, grown / grown.sum(), rtol=1e-5)
-    assert loaded.edgecnn_best(model, ctypes.c_void_p(row.ctypes.data)) == 9
-    printed = folder / "names.c"
-    printed.write_text('#include <stdio.h>\n#include "model_mobilenet.h"\nint main(void) { for (int i = 0; i < 3; i++) puts(model_mobilenet.labels[i]); }\n')
-    sources = [folder / f"{stem}.c" for stem in ("names", "model_mobilenet", "stub")]
-    subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", folder / "names", *sources], check=True)
-    assert subprocess.run([folder / "names"], capture_output=True, check=True).stdout.decode().splitlines() == names[:3]
-
-
 # (file, what stands there, the mistake, the cause that is named)
 MISTAKES = [
     ("int8", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
@@ -203,7 +107,8 @@ MISTAKES = [
     ("int8", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
      "    (void)entry, ((uint8_t *)out)[place * size] = (uint8_t)(ordered[c] - 128);", "128 off (int8 / uint8)"),
     ("int8", "if (model->resize == EDGECNN_CROP)", "if (1)", "cropped, not stretched"),
-    ("int8", "a.scale < 1.0 ? 1.0 : a.scale", "1.0", "bilinear, unsmoothed"),
+    ("int8", "a.scale < 1.0 ? 1.0 : a.scale", "1.0", "resized without antialias"),
+    ("float32", "a.scale < 1.0 ? 1.0 : a.scale", "1.0", "resized without antialias"),
     ("int8", "model->channels_first ?", "!model->channels_first ?", "NCHW / NHWC mixed up"),
     ("float32", "(size_t)y * (size_t)model->width + (size_t)x", "(size_t)x * (size_t)model->width + (size_t)y", "rows for columns"),
 ]  # fmt: skip
@@ -222,6 +127,20 @@ def test_a_planted_mistake_fails_and_is_named(built, tmp_path, kind, right, wron
     named = [line for line in said.splitlines() if line.startswith("likely cause: ")]
     assert len(named) == 1, said
     assert named[0].startswith(f"likely cause: {cause}"), said
+
+
+def test_a_resize_without_antialias_is_named_on_soft_photos_too(tmp_path):
+    """Four neighbours of a soft photo are as good as all; the first golden picture has fine lines for that."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(4):
+        Image.radial_gradient("L").rotate(90 * i).convert("RGB").resize((300, 300 + 9 * i), Image.Resampling.BICUBIC).save(photos / f"{i}.png")
+    folder = bundle(INT8, "c", out=tmp_path / "bundle", pictures=photos).folder
+    assert outcome(folder)[0] == 0
+    source = folder / "edgecnn.c"
+    source.write_text(source.read_text().replace("a.scale < 1.0 ? 1.0 : a.scale", "1.0"))
+    code, said = outcome(folder)
+    assert (code, "likely cause: resized without antialias: " in said) == (2, True), said
 
 
 def test_labels_in_another_order_and_a_damaged_array_fail(built, tmp_path):

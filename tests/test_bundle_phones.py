@@ -27,6 +27,7 @@ ASSETS = {"android": ("app/src/main/assets/", "app/src/sharedTest/assets/golden/
 PLANTED = {
     "BGR for RGB": ("Order.RGB -> byte(data, at + channel)", "Order.RGB -> byte(data, at + 2 - channel)"),
     "pixel / 255": ("(byte - mean.toFloat().toDouble()) / std / scale", "(byte + 0 * mean * std) / 255 / scale"),
+    "resized without antialias": ("max(scale, 1.0) // pixels", "max(0 * scale, 1.0) // pixels"),
     "EXIF ignored": ("return Pair(quarters, orientation in listOf(2, 4, 5, 7))", "return Pair(quarters * 0, orientation > 8)"),
 }
 

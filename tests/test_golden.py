@@ -93,12 +93,49 @@ def test_usual_mistakes_lie_outside_of_the_tolerance_and_other_filters_within(la
     assert all(one["tolerance"]["probabilities"] < 0.1 for one in told["pictures"])
 
 
-def test_signatures_are_means_of_the_stored_input(laid):
+def test_signatures_are_means_and_roughness_of_the_stored_input(laid):
     folder, told = laid
-    stored = np.frombuffer((folder / "0.input").read_bytes(), np.uint8).reshape(4, 8, 4, 8, 3)
-    np.testing.assert_allclose(told["signatures"]["right"]["0"], stored.mean((1, 3)).ravel(), atol=1e-4)
-    swapped = np.array(told["signatures"]["bgr"]["0"]).reshape(-1, 3)[:, ::-1]
-    np.testing.assert_allclose(swapped.ravel(), told["signatures"]["right"]["0"], atol=1e-4)
+    stored = np.frombuffer((folder / "0.input").read_bytes(), np.uint8).reshape(32, 32, 3).astype(float)
+    rough = np.zeros_like(stored)
+    rough[:, 1:] = abs(stored[:, 1:] - stored[:, :-1])
+    means, roughs = (values.reshape(4, 8, 4, 8, 3).mean((1, 3)) for values in (stored, rough))
+    right = np.array(told["signatures"]["right"]["0"]).reshape(4, 4, 3, 2)
+    np.testing.assert_allclose(right[..., 0], means, atol=1e-4)
+    np.testing.assert_allclose(right[..., 1], roughs, atol=1e-4)
+    np.testing.assert_allclose(np.array(told["signatures"]["bgr"]["0"]).reshape(4, 4, 3, 2)[:, :, ::-1], right, atol=1e-4)
+
+
+def four_neighbours(pixels: np.ndarray, side: int, *, half: bool) -> np.ndarray:
+    """OpenCV's INTER_LINEAR, or TensorFlow 1's, which lays the corners of pixels upon one another."""
+    for axis in (0, 1):
+        scale = pixels.shape[axis] / side
+        place = np.clip((np.arange(side) + 0.5) * scale - 0.5 if half else np.arange(side) * scale, 0, pixels.shape[axis] - 1)
+        low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+        share = np.expand_dims(place - low, (1 - axis, 2))
+        pixels = pixels.take(low, axis) * (1 - share) + pixels.take(high, axis) * share
+    return np.rint(pixels)
+
+
+@pytest.mark.parametrize("source", ["drawn", "soft photos"])
+@pytest.mark.parametrize("side", [32, 224, 299])
+def test_a_resize_without_antialias_fails_whatever_the_pictures_and_the_input(tmp_path, source, side):
+    """The first picture has fine lines: of a soft photo four neighbours are as good as all."""
+    photo, folder = Image.radial_gradient("L").resize((500, 400), Image.Resampling.BICUBIC), tmp_path / "own"
+    folder.mkdir()
+    Image.merge("RGB", (photo, photo.rotate(90), photo.rotate(180))).save(folder / "soft.png")
+    for rule in ("stretch", "crop"):
+        said = Preprocessing(side, side, mean=(0.0,), std=(255.0,), resize=rule)
+        model = onnx_file(tmp_path / "theirs.onnx", batch=1, side=side)
+        made = golden.make(model, None if source == "drawn" else folder, preprocessing=said, labels=("a", "b", "c"), count=1)
+        told = made.pictures[0]
+        assert told.origin.endswith("drawn" if source == "drawn" else "soft.png, with fine lines")
+        upright = told.decoded
+        if rule == "crop":
+            cut = (upright.shape[1] - upright.shape[0]) // 2
+            upright = upright[:, cut : cut + upright.shape[0]]
+        for half in (True, False):
+            off = np.abs(four_neighbours(upright.astype(float), side, half=half) - told.pixels).mean()
+            assert off > 2 * told.tolerance.pixels, (rule, half, off, told.tolerance)
 
 
 def test_onnx_in_floats_and_with_the_other_resize_rule(tmp_path):
@@ -118,10 +155,11 @@ def test_onnx_in_floats_and_with_the_other_resize_rule(tmp_path):
 def test_pictures_come_from_a_folder_from_files_and_from_a_data_set(tmp_path):
     one, two = (picture(tmp_path / "own" / f"{name}.png", shade) for name, shade in (("a", 40), ("b", 200)))
     made = golden.make(TFLITE, tmp_path / "own", count=2, licence="ours")
-    assert [p.origin for p in made.pictures] == ["own/a.png", "own/b.png"]
+    assert [p.origin for p in made.pictures] == ["own/a.png, with fine lines", "own/b.png"]
     assert made.licence == "ours"
-    assert [int(p.pixels.mean()) for p in made.pictures] == [40, 200]
-    assert [p.origin for p in golden.make(TFLITE, [two, one], count=2).pictures] == ["b.png", "a.png"]
+    plain = [int(np.median(p.pixels[:2])) for p in made.pictures]  # the lines lie further down
+    assert plain == [40, 200]
+    assert [p.origin for p in golden.make(TFLITE, [two, one], count=2).pictures] == ["b.png, with fine lines", "a.png"]
     digits = golden.make(TFLITE, data="digits", count=3)
     assert digits.licence.startswith("CC BY 4.0")
     assert all(p.origin.startswith("digits/") for p in digits.pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import onnx
@@ -14,7 +15,7 @@ from onnx import TensorProto, helper
 from edgecnn.bundle import bundle
 from edgecnn.export import ort_mobile
 from edgecnn.labels import read_labels
-from edgecnn.runtime import open_model
+from edgecnn.runtime import describe, open_model
 
 FLOAT, INT8 = ROOT / "models" / "mobilenet.onnx", ROOT / "models" / "mobilenet_int8.onnx"
 
@@ -81,6 +82,29 @@ def test_the_bundle_was_held_against_the_golden_vectors(tmp_path):
     shown = edgecnn("predict", made.folder / "mobilenet_int8.ort", made.folder / "golden" / "2.jpg", "--json")
     ((best, score), *_) = next(iter(json.loads(shown.out).values()))
     assert (best, round(score, 4)) == (told["pictures"][2]["label"], round(max(told["pictures"][2]["probabilities"]), 4))
+
+
+@pytest.mark.parametrize("model", [FLOAT, INT8], ids=lambda value: value.stem)
+def test_info_reads_operators_sizes_and_card_as_in_the_onnx(tmp_path, model):
+    made, needs = ort_mobile.convert(model, tmp_path, model.stem)
+    found, was = describe(made), describe(model)
+    assert (found.format, found.bytes, found.card, found.outputs[0].name) == ("ORT", made.stat().st_size, was.card, was.outputs[0].name)
+    assert (found.inputs[0].name, found.inputs[0].shape) == ("image", (1, 32, 32, 3))
+    # Batch normalization and activations are folded before; the optimizer may fold no weight away, and none twice.
+    assert (found.macs, found.parameters) == (was.macs, was.parameters)
+    assert all(re.search(rf"\b{op.kind}\b", needs.read_text()) for op in found.operators)
+    shown = edgecnn("info", made, "--layers", "all")
+    assert (shown.code, shown.err) == (0, "")
+    assert re.search(r"requires +ONNX Runtime 1.16 or later \(for version 6 of its format and opset \d+\)", " ".join(shown.out.split()))
+    assert json.loads(edgecnn("info", made, "--json").out)["macs"] == was.macs
+
+
+@pytest.mark.parametrize("keep", [0, 7, 40, 0.3, 0.95])
+def test_info_refuses_a_damaged_ort_file(tmp_path, keep):
+    made, _ = ort_mobile.convert(FLOAT, tmp_path, "net")
+    content = made.read_bytes()
+    made.write_bytes(content[: keep if keep >= 1 or not keep else int(len(content) * keep)])
+    refused(edgecnn("info", made), "net.ort", "empty" if not keep else "cut off or damaged")
 
 
 def test_check_prints_a_line_an_accelerator(tmp_path):

@@ -41,9 +41,14 @@ def npm(app: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["npm", *words], cwd=app, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
-def golden_test(app: Path) -> subprocess.CompletedProcess[str]:
-    """Build without asking the type checker, and run the golden test in Node."""
+def built(app: Path) -> None:
+    """Build without asking the type checker."""
     subprocess.run(["node", "build.mjs"], cwd=app, check=True, capture_output=True, timeout=PATIENCE)
+
+
+def golden_test(app: Path) -> subprocess.CompletedProcess[str]:
+    """Build and run the golden test in Node."""
+    built(app)
     return subprocess.run(["node", "--test", "build/"], cwd=app, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 

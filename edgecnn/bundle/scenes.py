@@ -19,6 +19,8 @@ from edgecnn.errors import BadData, BadFile
 OURS = "CC0-1.0 (drawn by edgecnn)"
 # Longest side of a golden picture in pixels, so that a bundle stays small whatever the user's camera makes.
 LONGEST = 640
+# By how much fine lines differ from what they lie on, and over which share of each side they go.
+LINES, LINED = 90, 0.7
 # Candidates for each place.
 TRIES = 6
 _ORIENTATION = 0x0112
@@ -51,19 +53,20 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shape:
-    """Width and height as multiples of the input's, the kind of file, and how it lies in it."""
+    """Width and height as multiples of the input's, the kind of file, and how it lies in it; `least` is what LONGEST leaves of the height in any case."""
 
     width: float
     height: float
     suffix: str = "png"
     orientation: int = 1
     alpha: bool = False
+    least: float = 0.0
 
 
-# Portrait, landscape and much larger, a phone's portrait that lies on its side, a see-through one that must be enlarged, and a wide photo.
+# Landscape and much larger, portrait, a phone's portrait that lies on its side, a see-through one that must be enlarged, and a wide photo.
 SHAPES = (
+    Shape(7.0, 4.5, least=2.5),
     Shape(1.6, 2.4),
-    Shape(7.0, 4.5),
     Shape(1.7, 2.6, "jpg", 6),
     Shape(1.3, 0.8, alpha=True),
     Shape(3.1, 1.9, "jpg"),
@@ -111,7 +114,11 @@ def candidates(taken: Sequence[Taken] | None, preprocessing: Preprocessing, plac
     # A share of its own for each place, so that pictures sorted by class give golden ones of several classes.
     share = taken[place * len(taken) // count : (place + 1) * len(taken) // count]
     for one in share or [taken[place % len(taken)]]:
-        yield Scene(file, _file(_cut(one, width, height), shape), shape.orientation, one.origin)
+        cut, origin = _cut(one, width, height), one.origin
+        # Photos may be so soft that a resize without smoothing does no harm: the first, which is much larger than the input, gets what shows it.
+        if place == 0:
+            cut, origin = lined(cut), f"{origin}, with fine lines"
+        yield Scene(file, _file(cut, shape), shape.orientation, origin)
 
 
 def drawn(seed: int, width: int, height: int) -> Image.Image:
@@ -125,17 +132,19 @@ def drawn(seed: int, width: int, height: int) -> Image.Image:
         left, top = rng.uniform(-0.1, 0.7, 2)
         box = (left * width, top * height, (left + rng.uniform(0.15, 0.5)) * width, (top + rng.uniform(0.15, 0.5)) * height)
         (pen.ellipse if i % 2 else pen.rectangle)(box, fill=colour)
-    return _lined(image, rng)
+    return lined(image, *rng.uniform(0, 1 - LINED, 2))
 
 
-def _lined(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """With slanted lines of a pixel's width over a part of it, which a resize without smoothing turns into a pattern."""
+def lined(image: Image.Image, left: float = (1 - LINED) / 2, top: float = (1 - LINED) / 2) -> Image.Image:
+    """With slanted lines of a pixel's width over a part that begins at the shares `left` and `top`; only a resize that smooths makes one tone of them."""
     pixels = np.asarray(image).astype(np.int16)
     rows, columns = np.indices(pixels.shape[:2])
-    left, top = rng.uniform(0, 0.5, 2)
-    inside = (columns >= left * image.width) & (columns < (left + 0.5) * image.width) & (rows >= top * image.height) & (rows < (top + 0.5) * image.height)
-    pixels[inside & ((columns + 2 * rows) % 3 == 0)] -= 90
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    across = (columns >= left * image.width) & (columns < (left + LINED) * image.width)
+    down = (rows >= top * image.height) & (rows < (top + LINED) * image.height)
+    lines = across & down & ((columns + 2 * rows) % 3 == 0)
+    # Darker where it is bright, brighter where it is dark: a black background must show them too.
+    pixels[lines] += np.where(pixels[lines] < 128, LINES, -LINES).astype(np.int16)
+    return Image.fromarray(pixels.astype(np.uint8))
 
 
 def _cut(taken: Taken, width: int, height: int) -> Image.Image:
@@ -150,7 +159,8 @@ def _cut(taken: Taken, width: int, height: int) -> Image.Image:
 def _size(shape: Shape, preprocessing: Preprocessing) -> tuple[int, int]:
     width, height = shape.width * preprocessing.width, shape.height * preprocessing.height
     scale = min(1.0, LONGEST / max(width, height))
-    return max(8, round(width * scale)), max(8, round(height * scale))
+    least = 1.25 * shape.least * preprocessing.width, shape.least * preprocessing.height
+    return max(8, round(max(width * scale, least[0]))), max(8, round(max(height * scale, least[1])))
 
 
 def _file(upright: Image.Image, shape: Shape) -> bytes:

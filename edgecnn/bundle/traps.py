@@ -18,7 +18,7 @@ from edgecnn.validate.doctor.views import Original
 if TYPE_CHECKING:
     from edgecnn.bundle.golden_picture import Picture
 
-# A signature holds the mean of each channel in each field of a grid of so many rows and columns.
+# A signature holds the mean and the roughness of each channel in each field of a grid of so many rows and columns.
 GRID = 4
 
 # Filters that are no mistake: tolerances are measured with them. And labels, which no input shows.
@@ -27,6 +27,7 @@ _SHORT = {
     "BGR for RGB": "bgr", "RGB for BGR": "rgb", "pixel / 255": "div255", "pixel / 127.5 - 1": "minus1to1", "(pixel - 128) / 128": "div128",
     "no scaling, 0..255": "unscaled", "128 off (int8 / uint8)": "off128", "EXIF ignored": "unrotated", "cropped, not stretched": "cropped",
     "stretched, not cropped": "stretched", "NCHW / NHWC mixed up": "layout",
+    "resized without antialias": "unsmoothed",
 }  # fmt: skip
 
 
@@ -66,14 +67,17 @@ def traps_of(runner: Runner, into: Input, pictures: Sequence[Picture]) -> tuple[
 
 
 def signature(stored: np.ndarray, into: Input) -> tuple[float, ...]:
-    """GRID x GRID x channels means of what is stored in an input [1, ...]: row by row, field by field, channel by channel.
+    """GRID x GRID x channels pairs of what is stored in an input [1, ...]: row by row, field by field, channel by channel.
 
+    A pair is the mean, and the mean absolute difference to the pixel on the left (0 in the first column), which tells a smoothed picture from one that is not.
     Row r of the grid covers the picture's rows from r * H // GRID up to (r + 1) * H // GRID, or one row where that is empty; columns alike.
     """
     picture = stored[0].astype(np.float64)
     picture = picture.transpose(1, 2, 0) if into.layout.channels_first else picture
+    rough = np.abs(np.diff(picture, axis=1, prepend=picture[:, :1]))
     rows, columns = (_bounds(side) for side in picture.shape[:2])
-    return tuple(round(float(v), 4) for top, bottom in rows for left, right in columns for v in picture[top:bottom, left:right].mean((0, 1)))
+    fields = [(slice(*row), slice(*column)) for row in rows for column in columns]
+    return tuple(round(float(v), 4) for field in fields for pair in zip(picture[field].mean((0, 1)), rough[field].mean((0, 1)), strict=True) for v in pair)
 
 
 def _bounds(side: int) -> list[tuple[int, int]]:

@@ -50,7 +50,7 @@ def licences(context: Context) -> str:
         "",
         f"- `{context.path.name}`, the model: {context.licence or 'not stated in the file; ask who trained it'}"
         + (f". It was trained on the data set {data}{known}, whose licence may matter too." if data else "."),
-        f"- golden pictures ({', '.join(origins)}): {context.golden.licence}",
+        f"- golden pictures ({'; '.join(origins)}): {context.golden.licence}",
         "- all code in this folder, written by edgecnn: Apache-2.0",
     ]
     return "\n".join(lines) + "\n"

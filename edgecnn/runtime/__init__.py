@@ -25,7 +25,11 @@ RUNNERS: dict[str, tuple[str, str]] = {
 }
 
 # suffix -> room with `describe(path) -> FileInfo`.
-READERS: dict[str, str] = {".tflite": "edgecnn.runtime.tflite_file", ".onnx": "edgecnn.runtime.onnx_file"}
+READERS: dict[str, str] = {
+    ".tflite": "edgecnn.runtime.tflite_file",
+    ".onnx": "edgecnn.runtime.onnx_file",
+    ".ort": "edgecnn.runtime.ort_file",
+}
 
 
 def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | None = None, threads: int = 1) -> Runner:
@@ -46,7 +50,7 @@ def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | N
 
 
 def describe(path: str | os.PathLike[str]) -> FileInfo:
-    """Read operators, counts, metadata and card of an exported file (.tflite, .onnx) without running it.
+    """Read operators, counts, metadata and card of an exported file (.tflite, .onnx, .ort) without running it.
 
     Raises:
         BadFile: missing, damaged, or of another kind.

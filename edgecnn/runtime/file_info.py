@@ -37,7 +37,7 @@ class FileInfo:
 
     Attributes:
         path: of the file.
-        format: "TFLite" or "ONNX".
+        format: "TFLite", "ONNX" or "ORT".
         bytes: of the whole file.
         inputs, outputs: as declared.
         operators: in the order of running.

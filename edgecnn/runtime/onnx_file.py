@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -19,7 +20,11 @@ from edgecnn.runtime.file_info import FileInfo, Operator
 Shape = tuple[int | None, ...]
 
 # Operators with a kernel or a matrix, and which of their inputs holds it.
-_WEIGHT_AT = {"Conv": 1, "Gemm": 1, "MatMul": 1, "ConvInteger": 1, "MatMulInteger": 1, "QLinearConv": 3, "QLinearMatMul": 3}
+_WEIGHT_AT = {
+    "Conv": 1, "Gemm": 1, "MatMul": 1, "ConvInteger": 1, "MatMulInteger": 1, "QLinearConv": 3, "QLinearMatMul": 3,
+    # Of ONNX Runtime's own domain, which its optimizer puts into .ort files.
+    "FusedConv": 1, "NhwcFusedConv": 1, "FusedGemm": 1, "FusedMatMul": 1, "QGemm": 3,
+}  # fmt: skip
 _VALUE_KEEPING = ("Identity", "Reshape", "Squeeze", "Flatten", "Cast", "QuantizeLinear", "DequantizeLinear")
 # Their constant inputs are shapes, axes, paddings, scales and zero points, which are no parameters of the network.
 _NO_WEIGHTS = ("QuantizeLinear", "Reshape", "Pad", "Squeeze", "Unsqueeze", "ReduceMean", "Slice", "Resize", "Clip", "Constant", "Shape", "Gather")
@@ -33,34 +38,51 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
     """
     path = files.check_file(path, ".onnx model")
     model = _load(path)
+    return counted(path, model, _shapes(model), "ONNX", oldest.onnx_words(opset(model), model.ir_version))
+
+
+def counted(path: Path, model: onnx.ModelProto, shapes: Mapping[str, Shape], kind: str, requires: str) -> FileInfo:
+    """What is told of a graph.
+
+    Args:
+        path: of the file.
+        model: the graph; of its nodes the kinds and names are looked at, not the attributes.
+        shapes: name of a tensor -> its shape.
+        kind: of the file.
+        requires: the oldest runtime, in words.
+    """
     graph = model.graph
-    shapes = _shapes(model)
     constants = {t.name: t for t in graph.initializer}
     origin = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
-    operators, counted = [], set()
+    operators, seen = [], set()
     for node in graph.node:
         weights = [t for t in (_constant(name, constants, origin) for name in _weight_inputs(node)) if t is not None]
-        fresh = [t for t in weights if t.name not in counted]
-        counted.update(t.name for t in fresh)
-        shape = shapes.get(node.output[0], ())
+        fresh = [t for t in weights if t.name not in seen]
+        seen.update(t.name for t in fresh)
+        sides = shapes.get(node.output[0], ())
         kernel = _constant(node.input[_WEIGHT_AT[node.op_type]], constants, origin) if node.op_type in _WEIGHT_AT else None
-        macs = _macs(node.op_type, list(kernel.dims), shape) if kernel is not None else 0
-        operators.append(Operator(node.op_type, node.output[0], shape, sum(_count(t) for t in fresh), sum(_bytes(t) for t in fresh), macs))
+        macs = _macs(node, list(kernel.dims), sides) if kernel is not None else 0
+        operators.append(Operator(node.op_type, node.output[0], sides, sum(_count(t) for t in fresh), sum(_bytes(t) for t in fresh), macs))
     entries = {p.key: p.value.encode() for p in model.metadata_props}
     changing = [op.kind for op in operators if op.kind not in _VALUE_KEEPING]
     return FileInfo(
         path=path,
-        format="ONNX",
+        format=kind,
         bytes=path.stat().st_size,
         inputs=tuple(_tensor(t) for t in graph.input if t.name not in constants),
         outputs=tuple(_tensor(t) for t in graph.output),
         operators=tuple(operators),
-        weight_bytes=_weight_bytes(constants[name] for name in sorted(counted)),
-        requires=oldest.onnx_words(max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0), model.ir_version),
+        weight_bytes=_weight_bytes(constants[name] for name in sorted(seen)),
+        requires=requires,
         metadata=entries,
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
         ends_in_softmax=bool(changing) and changing[-1] == "Softmax",
     )
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """Of ONNX's own operators; 0 where the file does not say."""
+    return max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -76,13 +98,16 @@ def _load(path: Path) -> onnx.ModelProto:
 
 def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
     graph = shape_inference.infer_shapes(model).graph
-    return {value.name: _tensor(value).shape for value in (*graph.input, *graph.value_info, *graph.output)}
+    return {value.name: shape(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+
+
+def shape(value: onnx.ValueInfoProto) -> Shape:
+    """Sides of a tensor; None for an open one."""
+    return tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in value.type.tensor_type.shape.dim)
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:
-    kind = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim)
-    return Tensor(value.name, shape, _dtype(kind.elem_type))
+    return Tensor(value.name, shape(value), _dtype(value.type.tensor_type.elem_type))
 
 
 def _dtype(code: int) -> str:
@@ -94,8 +119,10 @@ def _weight_inputs(node: onnx.NodeProto) -> list[str]:
         return []
     if node.op_type == "QLinearConv":
         return [node.input[3], *node.input[8:9]]
-    if node.op_type == "QLinearMatMul":
-        return [node.input[3]]
+    if node.op_type == "QGemm":
+        return [node.input[3], *node.input[6:7]]
+    if node.op_type.startswith("QLinear"):
+        return [node.input[3]] if node.op_type == "QLinearMatMul" else []
     # A quantized weight is counted where it is used, not where it is dequantized.
     return [] if node.op_type == "DequantizeLinear" else list(node.input)
 
@@ -107,9 +134,11 @@ def _constant(name: str, constants: dict[str, onnx.TensorProto], origin: dict[st
     return constants.get(name)
 
 
-def _macs(kind: str, kernel: list[int], result: Shape) -> int:
+def _macs(node: onnx.NodeProto, kernel: list[int], result: Shape) -> int:
     """MACs of one picture: Conv kernels are [O, I / groups, h, w], so kernel size times output pixels holds for grouped ones too."""
-    spatial = result[2:] if "Conv" in kind else result[1:-1]
+    # ONNX Runtime's own kernels may have the channels last.
+    last = node.op_type.startswith("Nhwc") or any(one.name == "channels_last" and one.i for one in node.attribute)
+    spatial = result[2:] if "Conv" in node.op_type and not last else result[1:-1]
     return math.prod(kernel) * math.prod(d or 1 for d in spatial)
 
 

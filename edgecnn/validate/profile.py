@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgecnn.progress import Progress
-from edgecnn.runtime import READERS
 from edgecnn.validate.figures import Share
 from edgecnn.validate.peak import peaks
 from edgecnn.validate.profile_figures import OperatorTime, Profile
@@ -16,6 +15,8 @@ from edgecnn.validate.start import start
 from edgecnn.validate.subjects import Pair
 
 BY_PIECES = "each operator cut out and run in the network's order"
+# Files whose operators are timed.
+TIMED = (".tflite", ".onnx")
 BY_RUNTIME = "ONNX Runtime's own profile, less what profiling costs a node"
 
 
@@ -87,7 +88,7 @@ def of_file(path: Path, height: int, width: int) -> Row:
 
 def _figures(path: Path, height: int, width: int) -> dict[str, object]:
     figures: dict[str, object] = {"start": start(path, height, width)}
-    if path.suffix.lower() in READERS:
+    if path.suffix.lower() in TIMED:
         figures["operators"], figures["profile"] = operators(path, height, width)
     return figures
 

@@ -26,6 +26,7 @@ LARGEST = 10  # layers of a file that are shown when nothing else is asked for
 READERS = {
     ".tflite": "edgecnn.runtime.tflite_file",
     ".onnx": "edgecnn.runtime.onnx_file",
+    ".ort": "edgecnn.runtime.ort_file",
     ".keras": "edgecnn.cli.keras_info",
     ".h5": "edgecnn.cli.keras_info",
 }
@@ -33,7 +34,7 @@ READERS = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn info`."""
-    parser.add_argument("what", metavar="ARCH|MODEL|FILE", help="an architecture, the name of a model under models/, or a .keras, .tflite or .onnx file")
+    parser.add_argument("what", metavar="ARCH|MODEL|FILE", help="an architecture, the name of a model under models/, or a .keras, .tflite, .onnx or .ort file")
     parser.add_argument(
         "--layers", type=_count, metavar="N|all", help=f"the N largest layers, or all (default: an architecture's blocks, {LARGEST} layers of a file)"
     )

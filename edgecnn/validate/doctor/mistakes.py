@@ -40,6 +40,7 @@ class Way:
 
 RIGHT = Way("right pre-processing", "")
 _COLOUR = ("rgb", "bgr")
+_SMOOTH = "shrink with antialias (INTER_AREA, antialias=True): createScaledBitmap, INTER_LINEAR and drawImage look at four pixels and skip the rest"
 
 WAYS: tuple[Way, ...] = (
     # --- channels ---
@@ -78,7 +79,7 @@ WAYS: tuple[Way, ...] = (
     Way("centre 87.5 % only", "leave out CenterCrop: hand on what the card's resize rule keeps", view=views.centre_only),
     Way("letterboxed", "hand on no bars: resize by the card's rule", view=views.letterboxed),
     Way("nearest pixel", "shrink with a filter that averages", view=views.resized_by(Image.Resampling.NEAREST)),
-    Way("bilinear, unsmoothed", "shrink with antialias: INTER_AREA, antialias=True", view=views.unsmoothed),
+    Way("resized without antialias", _SMOOTH, view=views.unsmoothed),
     Way("bicubic", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BICUBIC)),
     Way("area", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BOX)),
     # --- labels ---

@@ -99,27 +99,37 @@ fun nearest(seen: Rows, right: Rows, wrong: Map<String, Rows>): String? {
 private fun distance(seen: Rows, rows: Rows, right: Rows): Double =
     seen.entries.sumOf { (name, row) -> meanDifference(row, rows[name] ?: right.getValue(name)) }
 
-/** Means of each channel in each field of a grid over a stored input: row by row, field by field, channel by channel. */
+/**
+ * For each channel in each field of a grid over a stored input its mean, and the mean difference to the pixel on the left, which tells a smoothed picture from
+ * one that is not: row by row, field by field, channel by channel.
+ */
 fun signature(stored: FloatArray, grid: Int, model: Model = MODEL): FloatArray {
     val channels = model.mean.size
-    val means = mutableListOf<Float>()
+    fun value(x: Int, y: Int, channel: Int): Float {
+        val pixel = y * model.width + x
+        return stored[if (model.input.channelsFirst) channel * model.width * model.height + pixel else pixel * channels + channel]
+    }
+    val marks = mutableListOf<Float>()
     for (row in 0 until grid) {
         for (column in 0 until grid) {
             val (top, bottom) = field(model.height, row, grid)
             val (left, right) = field(model.width, column, grid)
             for (channel in 0 until channels) {
                 var sum = 0.0
+                var rough = 0.0
                 for (y in top until bottom) {
                     for (x in left until right) {
-                        val pixel = y * model.width + x
-                        sum += stored[if (model.input.channelsFirst) channel * model.width * model.height + pixel else pixel * channels + channel]
+                        sum += value(x, y, channel)
+                        rough += abs(value(x, y, channel) - value(max(x - 1, 0), y, channel))
                     }
                 }
-                means += (sum / ((bottom - top) * (right - left))).toFloat()
+                val size = (bottom - top) * (right - left)
+                marks += (sum / size).toFloat()
+                marks += (rough / size).toFloat()
             }
         }
     }
-    return means.toFloatArray()
+    return marks.toFloatArray()
 }
 
 private fun field(side: Int, at: Int, grid: Int): Pair<Int, Int> {

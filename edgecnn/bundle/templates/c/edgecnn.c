@@ -1,6 +1,5 @@
-/* See edgecnn.h. The resize is a triangle filter that widens when it shrinks ("bilinear with antialias"), across and then down,
- * in fixed point with 22 bits and rounded to bytes in between, as Pillow does it, which decoded the pictures of the training. Pillow 13 shrinks
- * some tall pictures down first and then across: there a byte may be one off, elsewhere none is.
+/* See edgecnn.h. The resize is a triangle filter that widens when it shrinks ("bilinear with antialias"), one side after the other,
+ * in fixed point with 22 bits and rounded to bytes in between, as Pillow 13 does it, byte for byte.
  */
 #include "edgecnn.h"
 
@@ -87,30 +86,39 @@ static void sides(const edgecnn_model *model, const view *v, axis *across, axis 
     if (has > wanted) width = wanted * height;
     else if (has < wanted) height = width / wanted;
   }
-  /* Corners in single precision, as the library's. */
+  /* Corners and their distance in single precision, as the library's. */
   const float left = (float)((v->width - width) * 0.5), top = (float)((v->height - height) * 0.5);
   const float right = (float)((v->width - width) * 0.5 + width), bottom = (float)((v->height - height) * 0.5 + height);
-  *across = side(left, (double)right - (double)left, v->width, model->width);
-  *down = side(top, (double)bottom - (double)top, v->height, model->height);
+  *across = side(left, (float)(right - left), v->width, model->width);
+  *down = side(top, (float)(bottom - top), v->height, model->height);
 }
 
-/* Working memory: for each column its first place, number and weights; then one row's weights; then one row's sums. */
+/* The order shows in the rounding: Pillow 13 goes down first where that removes more than twice as many rows as going across would remove columns. */
+static int goes_down_first(const edgecnn_model *model, const view *v) {
+  const int64_t rows = (int64_t)v->height - model->height, columns = (int64_t)v->width - model->width;
+  return rows > 0 && rows > 2 * columns;
+}
+
+/* Working memory: for each column its first place, number and weights; then one row's weights; then one row's sums, or, where it goes down first, one row of
+ * bytes that is still as wide as the picture.
+ */
 typedef struct {
-  int32_t *columns, *row;
-  int32_t *sums;
+  int32_t *columns, *row, *sums;
+  uint8_t *line;
   int each;
 } memory;
 
-static size_t laid(const edgecnn_model *model, const axis *across, const axis *down, void *scratch, memory *m) {
-  const size_t each = (size_t)taps(across) + 2, columns = each * (size_t)model->width;
-  const size_t row = (size_t)taps(down), sums = 3 * (size_t)model->width;
+static size_t laid(const edgecnn_model *model, const view *v, const axis *across, const axis *down, void *scratch, memory *m) {
+  const size_t each = (size_t)taps(across) + 2, columns = each * (size_t)model->width, row = (size_t)taps(down);
   if (m != NULL) {
     m->columns = (int32_t *)scratch;
     m->row = m->columns + columns;
     m->sums = m->row + row;
+    m->line = (uint8_t *)m->sums;
     m->each = (int)each;
   }
-  return (columns + row + sums) * sizeof(int32_t);
+  const size_t last = goes_down_first(model, v) ? 3 * (size_t)v->width : 3 * (size_t)model->width * sizeof(int32_t);
+  return (columns + row) * sizeof(int32_t) + last;
 }
 
 size_t edgecnn_scratch_bytes(const edgecnn_model *model, const edgecnn_image *image) {
@@ -118,28 +126,53 @@ size_t edgecnn_scratch_bytes(const edgecnn_model *model, const edgecnn_image *im
   const view v = upright(image);
   axis across, down;
   sides(model, &v, &across, &down);
-  return laid(model, &across, &down, NULL, NULL);
+  return laid(model, &v, &across, &down, NULL, NULL);
 }
 
-/* One row of the upright picture, resized across, times `weight`, onto the sums. */
-static void add_row(const memory *m, int width, const view *v, int y, int32_t weight) {
-  const uint8_t *line = v->first + y * v->down;
-  for (int x = 0; x < width; x++) {
-    const int32_t *column = m->columns + (ptrdiff_t)x * m->each;
-    const uint8_t *pixel = line + column[0] * v->across;
-    int32_t red = 1 << (BITS - 1), green = red, blue = red;
-    for (int32_t n = 0; n < column[1]; n++, pixel += v->across) {
-      red += pixel[0] * column[2 + n];
-      green += pixel[1] * column[2 + n];
-      blue += pixel[2] * column[2 + n];
-    }
-    m->sums[3 * x] += rounded(red) * weight;
-    m->sums[3 * x + 1] += rounded(green) * weight;
-    m->sums[3 * x + 2] += rounded(blue) * weight;
+/* `count` pixels from `pixel` on, `step` bytes apart, in their weights' shares. */
+static void mixed(const uint8_t *pixel, ptrdiff_t step, const int32_t *fixed, int32_t count, uint8_t rgb[3]) {
+  int32_t red = 1 << (BITS - 1), green = red, blue = red;
+  for (int32_t n = 0; n < count; n++, pixel += step) {
+    red += pixel[0] * fixed[n];
+    green += pixel[1] * fixed[n];
+    blue += pixel[2] * fixed[n];
   }
+  rgb[0] = rounded(red);
+  rgb[1] = rounded(green);
+  rgb[2] = rounded(blue);
+}
+
+/* Place x of a line of pixels resized across. */
+static void across_at(const memory *m, int x, const uint8_t *line, ptrdiff_t step, uint8_t rgb[3]) {
+  const int32_t *column = m->columns + (ptrdiff_t)x * m->each;
+  mixed(line + column[0] * step, step, column + 2, column[1], rgb);
 }
 
 typedef void (*sink)(const edgecnn_model *model, int x, int y, const uint8_t rgb[3], void *out);
+
+/* Row y of the result from `count` rows of the picture, whose weights lie in m->row. */
+static void across_then_down(const edgecnn_model *model, const view *v, const memory *m, int y, int first, int count, sink put, void *out) {
+  uint8_t rgb[3];
+  for (int i = 0; i < 3 * model->width; i++) m->sums[i] = 1 << (BITS - 1);
+  for (int n = 0; n < count; n++)
+    for (int x = 0; x < model->width; x++) {
+      across_at(m, x, v->first + (first + n) * v->down, v->across, rgb);
+      for (int c = 0; c < 3; c++) m->sums[3 * x + c] += rgb[c] * m->row[n];
+    }
+  for (int x = 0; x < model->width; x++) {
+    for (int c = 0; c < 3; c++) rgb[c] = rounded(m->sums[3 * x + c]);
+    put(model, x, y, rgb, out);
+  }
+}
+
+static void down_then_across(const edgecnn_model *model, const view *v, const memory *m, int y, int first, int count, sink put, void *out) {
+  uint8_t rgb[3];
+  for (int x = 0; x < v->width; x++) mixed(v->first + first * v->down + x * v->across, v->down, m->row, count, m->line + 3 * (ptrdiff_t)x);
+  for (int x = 0; x < model->width; x++) {
+    across_at(m, x, m->line, 3, rgb);
+    put(model, x, y, rgb, out);
+  }
+}
 
 static int resize(const edgecnn_model *model, const edgecnn_image *image, void *scratch, sink put, void *out) {
   if (!sensible(image)) return -1;
@@ -147,7 +180,8 @@ static int resize(const edgecnn_model *model, const edgecnn_image *image, void *
   axis across, down;
   memory m;
   sides(model, &v, &across, &down);
-  laid(model, &across, &down, scratch, &m);
+  laid(model, &v, &across, &down, scratch, &m);
+  const int down_first = goes_down_first(model, &v);
   for (int x = 0; x < model->width; x++) {
     int first = 0, count = weights(&across, x, &first, m.columns + (ptrdiff_t)x * m.each + 2);
     m.columns[(ptrdiff_t)x * m.each] = first;
@@ -155,12 +189,7 @@ static int resize(const edgecnn_model *model, const edgecnn_image *image, void *
   }
   for (int y = 0; y < model->height; y++) {
     int first = 0, count = weights(&down, y, &first, m.row);
-    for (int i = 0; i < 3 * model->width; i++) m.sums[i] = 1 << (BITS - 1);
-    for (int n = 0; n < count; n++) add_row(&m, model->width, &v, first + n, m.row[n]);
-    for (int x = 0; x < model->width; x++) {
-      const uint8_t rgb[3] = {rounded(m.sums[3 * x]), rounded(m.sums[3 * x + 1]), rounded(m.sums[3 * x + 2])};
-      put(model, x, y, rgb, out);
-    }
+    (down_first ? down_then_across : across_then_down)(model, &v, &m, y, first, count, put, out);
   }
   return 0;
 }

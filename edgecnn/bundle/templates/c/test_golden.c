@@ -40,7 +40,12 @@ static double stored(const edgecnn_model *model, const void *input, size_t i) {
   }
 }
 
-/* Mean of each channel in each field of a grid over the input, as in golden.json. */
+static double at(const edgecnn_model *model, const void *input, int x, int y, int channel) {
+  const size_t plane = (size_t)model->width * (size_t)model->height, pixel = (size_t)y * (size_t)model->width + (size_t)x, k = (size_t)channel;
+  return stored(model, input, model->channels_first ? k * plane + pixel : pixel * (size_t)model->channels + k);
+}
+
+/* Mean of each channel in each field of a grid over the input, and mean difference to the pixel on the left, as in golden.json. */
 static void signature(const edgecnn_model *model, const void *input, double *marks) {
   const int w = model->width, h = model->height, c = model->channels;
   for (int r = 0; r < GOLDEN_GRID; r++)
@@ -50,13 +55,15 @@ static void signature(const edgecnn_model *model, const void *input, double *mar
         int bottom = (r + 1) * h / GOLDEN_GRID, right = (q + 1) * w / GOLDEN_GRID;
         if (bottom <= top) bottom = top + 1;
         if (right <= left) right = left + 1;
-        double sum = 0.0;
+        double sum = 0.0, rough = 0.0;
         for (int y = top; y < bottom; y++)
           for (int x = left; x < right; x++) {
-            const size_t pixel = (size_t)y * (size_t)w + (size_t)x;
-            sum += stored(model, input, model->channels_first ? (size_t)k * (size_t)(w * h) + pixel : pixel * (size_t)c + (size_t)k);
+            const double here = at(model, input, x, y, k);
+            sum += here;
+            rough += fabs(here - at(model, input, x > 0 ? x - 1 : 0, y, k));
           }
         *marks++ = sum / ((bottom - top) * (right - left));
+        *marks++ = rough / ((bottom - top) * (right - left));
       }
 }
 

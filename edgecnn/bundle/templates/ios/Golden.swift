@@ -107,27 +107,35 @@ private func distance(_ seen: Rows, _ rows: Rows, _ right: Rows) -> Double {
     seen.reduce(0) { $0 + meanDifference($1.value, rows[$1.key] ?? right[$1.key] ?? []) }
 }
 
-/// Means of each channel in each field of a grid over a stored input: row by row, field by field, channel by channel.
+/// For each channel in each field of a grid over a stored input its mean, and the mean difference to the pixel on the left, which tells a smoothed picture from
+/// one that is not: row by row, field by field, channel by channel.
 func signature(_ stored: [Float], _ grid: Int, _ model: Model = .shipped) -> [Float] {
     let channels = model.mean.count
-    var means: [Float] = []
+    func value(_ x: Int, _ y: Int, _ channel: Int) -> Double {
+        let pixel = y * model.width + x
+        return Double(stored[model.input.channelsFirst ? channel * model.width * model.height + pixel : pixel * channels + channel])
+    }
+    var marks: [Float] = []
     for row in 0..<grid {
         for column in 0..<grid {
             let rows = field(model.height, row, grid)
             let columns = field(model.width, column, grid)
             for channel in 0..<channels {
                 var sum = 0.0
+                var rough = 0.0
                 for y in rows {
                     for x in columns {
-                        let pixel = y * model.width + x
-                        sum += Double(stored[model.input.channelsFirst ? channel * model.width * model.height + pixel : pixel * channels + channel])
+                        sum += value(x, y, channel)
+                        rough += abs(value(x, y, channel) - value(max(x - 1, 0), y, channel))
                     }
                 }
-                means.append(Float(sum / Double(rows.count * columns.count)))
+                let size = Double(rows.count * columns.count)
+                marks.append(Float(sum / size))
+                marks.append(Float(rough / size))
             }
         }
     }
-    return means
+    return marks
 }
 
 private func field(_ side: Int, _ at: Int, _ grid: Int) -> Range<Int> {

@@ -109,28 +109,37 @@ function distance(seen: Rows, rows: Rows, right: Rows): number {
   return Object.keys(seen).reduce((sum, name) => sum + meanDifference(seen[name]!, rows[name] ?? right[name]!), 0);
 }
 
-/** Means of each channel in each field of a grid over a stored input: row by row, field by field, channel by channel. */
+/**
+ * For each channel in each field of a grid over a stored input its mean, and the mean difference to the pixel on the left, which tells a smoothed picture from
+ * one that is not: row by row, field by field, channel by channel.
+ */
 export function signature(stored: ArrayLike<number>, grid: number, model: Model = MODEL): number[] {
   const { width, height } = model;
   const channels = model.mean.length;
-  const means: number[] = [];
+  const value = (x: number, y: number, channel: number): number => {
+    const pixel = y * width + x;
+    return stored[model.input.channelsFirst ? channel * width * height + pixel : pixel * channels + channel]!;
+  };
+  const marks: number[] = [];
   for (let row = 0; row < grid; row++) {
     for (let column = 0; column < grid; column++) {
       const [top, bottom] = field(height, row, grid);
       const [left, right] = field(width, column, grid);
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
+        let rough = 0;
         for (let y = top; y < bottom; y++) {
           for (let x = left; x < right; x++) {
-            const pixel = y * width + x;
-            sum += stored[model.input.channelsFirst ? channel * width * height + pixel : pixel * channels + channel]!;
+            sum += value(x, y, channel);
+            rough += Math.abs(value(x, y, channel) - value(Math.max(x - 1, 0), y, channel));
           }
         }
-        means.push(sum / ((bottom - top) * (right - left)));
+        const size = (bottom - top) * (right - left);
+        marks.push(sum / size, rough / size);
       }
     }
   }
-  return means;
+  return marks;
 }
 
 function field(side: number, at: number, grid: number): [number, number] {

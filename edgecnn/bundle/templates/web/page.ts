@@ -41,7 +41,7 @@ function show(scores: readonly Score[]): void {
 async function classify(classifier: Classifier, picture: Picture): Promise<void> {
   const start = performance.now();
   show(await classifier.classify(await toRgb(picture)));
-  status.textContent = `${(performance.now() - start).toFixed(0)} ms`;
+  status.textContent = `${(performance.now() - start).toFixed(0)} ms from the picture to its names`;
 }
 
 async function chosen(classifier: Classifier): Promise<void> {
