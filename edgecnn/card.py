@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -51,6 +52,8 @@ class Preprocessing:
                 values *= self.channels
             if len(values) != self.channels:
                 raise BadSetting(f"{name} has {len(values)} values: expected 1 or {self.channels}, one a channel")
+            if not all(map(math.isfinite, values)):
+                raise BadSetting(f"{name} {', '.join(f'{v:g}' for v in values)}: expected finite numbers")
             object.__setattr__(self, name, values)
         if min(self.std) <= 0:
             raise BadSetting(f"std {self.std}: expected values above 0")
@@ -153,7 +156,7 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
         return Card(**{key: value for key, value in raw.items() if key in known})
     except BadFile:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected the JSON that edgecnn train writes") from error
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgecnn.errors import BadFile
+
+# Seconds after which nobody writes on at a file that was begun.
+DAY = 24 * 60 * 60
 
 
 def reason(error: OSError) -> str:
@@ -21,29 +27,58 @@ def reason(error: OSError) -> str:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on a clean exit it takes the place of `path`, else it is removed.
 
-    The temporary name keeps the suffix of `path`, because writers choose their format by it.
+    The temporary name keeps the suffix of `path`, because writers choose their format by it. A link stays one: what it leads to is replaced.
+    A device or a pipe, such as /dev/stdout, is never replaced: what was written is handed to it.
 
     Raises:
         BadFile: the folder cannot be made or written, or the disk is full. What stood at `path` still stands there.
     """
     path = Path(path)
+    straight = is_stream(path)
+    if path.is_symlink() and not straight:
+        path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=None if straight else path.parent, prefix=(mark := f".{path.stem}.part-"), suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise BadFile(f"cannot write {path}: {reason(error)}; choose another place with --out") from error
     temporary = Path(name)
+    sweep(temporary.parent, mark)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.replace(path)
+        if straight:
+            _hand_over(temporary, path)
+        else:
+            temporary.replace(path)
     except OSError as error:
         raise BadFile(f"cannot write {path}: {reason(error)}; nothing was changed there") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, beginning: str) -> None:
+    """Remove what writers that were killed left in a folder: names with this beginning, unchanged for a day."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(f"{glob.escape(beginning)}*"):
+            if time.time() - left.lstat().st_mtime > DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a device, a pipe or a descriptor such as /dev/stdout, which has no place beside it and must stay what it is."""
+    path = Path(path)
+    descriptor = path.is_symlink() and str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    return path.exists() and (descriptor or not (path.is_file() or path.is_dir()))
+
+
+def _hand_over(written: Path, stream: Path) -> None:
+    # Appended, because a descriptor may be a file that others write to as well.
+    with written.open("rb") as content, stream.open("ab") as taker:
+        shutil.copyfileobj(content, taker)
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

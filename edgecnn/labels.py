@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from edgecnn import files
 from edgecnn.errors import BadData, BadFile
 
 BACKGROUND = "background"
+# Of text files; names may hold the other ends of lines that Unicode has.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -21,8 +24,8 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     content = files.read_bytes(path, "label file")
     try:
         text = content.decode("utf-8-sig")
-        labels = json.loads(text) if Path(path).suffix.lower() == ".json" else [line.strip() for line in text.strip().splitlines()]
-    except ValueError as error:
+        labels = json.loads(text) if Path(path).suffix.lower() == ".json" else [line.strip() for line in _LINE_END.split(text.strip())]
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"{path} is not a label file ({error}); expected UTF-8 text with one name on each line, or a JSON list") from error
     if not isinstance(labels, list) or not labels or not all(isinstance(name, str) and name for name in labels):
         raise BadFile(f"{path} is not a list of names; expected one name on each line without empty lines, or a JSON list of strings")

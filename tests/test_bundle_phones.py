@@ -78,6 +78,9 @@ def test_the_model_is_told_as_it_is(tmp_path):
         ("$x\\y", '"\\$x\\\\y"', '"$x\\\\y"'),
         ("\x07\n", '"\\u0007\\n"', '"\\u{0007}\\n"'),
         ("\b\f", '"\\b\\u000c"', '"\\u{0008}\\u{000c}"'),
+        ("C:\\fox \\b \\u0041", '"C:\\\\fox \\\\b \\\\u0041"', '"C:\\\\fox \\\\b \\\\u0041"'),
+        ("\u202eevil\u2028\x85", '"\\u202eevil\\u2028\\u0085"', '"\\u{202e}evil\\u{2028}\\u{0085}"'),
+        ("שלום 🦊", '"שלום 🦊"', '"שלום 🦊"'),
     ],
 )
 def test_labels_are_literals_of_the_language(text, kotlin, swift):

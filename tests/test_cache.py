@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,11 @@ import pytest
 from pets import SIZE, Recorder, fill, picture, same
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import SPLITS, load
+from edgecnn.data import SPLITS, load, loading
+from edgecnn.data.cache import write
+from edgecnn.data.catalogue import opened
+from edgecnn.data.sources import Read
+from edgecnn.errors import BadData
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -83,13 +89,13 @@ class Teller(Progress):
         yield lambda units, note="": {after}
 
 {before}
-data = load(sys.argv[1], Preprocessing(8, 8), progress=Teller())
+data = load(sys.argv[1], Preprocessing({size}, {size}), progress=Teller())
 print(data.digest, int(sum(data.splits[s].pictures.sum() for s in SPLITS)))
 """
 
 
-def start(folder: Path, before: str = "", after: str = "None") -> subprocess.Popen:
-    code = LOAD.format(before=before, after=after)
+def start(folder: Path, before: str = "", after: str = "None", size: int = 8) -> subprocess.Popen:
+    code = LOAD.format(before=before, after=after, size=size)
     return subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -118,9 +124,59 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(folder, cache):
     assert not left.exists()
 
 
-def test_a_full_disk_is_done_without(folder, cache):
-    limited = start(folder, before="resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))")
+@pytest.mark.parametrize(("size", "most"), [pytest.param(8, 4096, id="catalogue"), pytest.param(128, 1 << 20, id="pictures")])
+def test_a_full_disk_is_done_without(folder, cache, size, most):
+    limited = start(folder, before=f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))", size=size)
     answer, told = limited.communicate(timeout=60)
     assert "stay in memory" in told
     assert list((cache / "decoded").iterdir()) == []
-    assert answer.strip() == told_by(load(folder, SIZE))
+    assert answer.strip() == told_by(load(folder, Preprocessing(size, size)))
+
+
+def test_what_is_kept_is_what_is_read_again(folder, cache):
+    load(folder, SIZE)
+    (place,) = (cache / "decoded").iterdir()
+    assert sorted(p.name for p in place.iterdir()) == ["labels.npy", "manifest.json", "name_ends.npy", "names", "pictures.npy"]
+
+
+def test_a_picture_that_goes_while_the_set_is_read_is_an_error(folder, cache):
+    """Else its row would stay black, and count."""
+
+    class Losing(Recorder):
+        def track(self, text, total):
+            (folder / "dog" / "003.ppm").unlink()
+            return super().track(text, total)
+
+    with pytest.raises(BadData, match=r"dog/003\.ppm is not in .* any more"):
+        load(folder, SIZE, progress=Losing())
+    assert list((cache / "decoded").iterdir()) == []
+
+
+class Many:
+    """A source of many pictures that are nowhere."""
+
+    name = place = "many"
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def identity(self) -> str:
+        return ""
+
+    def members(self) -> Iterator[tuple[str, Read]]:
+        return ((f"{i % 7}/{i}.ppm", lambda i=i: b"%d" % i) for i in range(self.count))
+
+
+def test_what_a_first_load_holds_does_not_grow_with_the_pictures(tmp_path):
+    """All that is done with a picture, but for decoding it. A list of the names alone would take 60 bytes each."""
+    peaks = []
+    for count in (1500, 5000):
+        tracemalloc.start()
+        with opened(tmp_path / "catalogue") as found:
+            rows, _ = loading._fill(found, loading.Origin(Many(count)))
+            assert sum(1 for _ in loading._contents(found, Many(count))) == rows == count
+            loading._digest(("a",), found.entries())
+            write(tmp_path, [np.broadcast_to(np.int64(1), count)], found.names())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 3500 * 20, peaks

@@ -63,6 +63,16 @@ def test_a_reader_that_goes_away_is_no_error_to_speak_of() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", b"gr\\xfcn \\u2500 \xe9\n"), ("latin-1", b"gr\xfcn \\u2500 \xe9\n"), ("utf-8", "grün ─ ".encode() + b"\xe9\n")]
+)
+def test_letters_that_the_terminal_lacks_are_no_bug(encoding: str, shown: bytes) -> None:
+    """A class name in LANG=C, and a file name that is no UTF-8."""
+    code = "from edgecnn.cli import guard; raise SystemExit(guard.guarded(lambda: print('gr\\xfcn \\u2500 \\udce9') or 0))"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, shown, b"")
+
+
 def test_closed_streams_are_no_bug() -> None:
     done = subprocess.run(["sh", "-c", f"{shlex.join(command('list'))} >&- 2>&-"], cwd=ROOT, check=False)
     assert done.returncode == 0

@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from helpers import ROOT, edgecnn, onnx_file, refused
+from helpers import ROOT, edgecnn, onnx_file, process, refused
 from onnx import TensorProto, helper
 
 from edgecnn.bundle import bundle
 from edgecnn.export import ort_mobile
+from edgecnn.labels import read_labels
 from edgecnn.runtime import open_model
 
 FLOAT, INT8 = ROOT / "models" / "mobilenet.onnx", ROOT / "models" / "mobilenet_int8.onnx"
@@ -95,6 +96,17 @@ def test_damaged_files_are_refused(tmp_path, content):
     broken.write_bytes(content)
     refused(edgecnn("check", broken, "--for", "ort-mobile"), "broken.onnx")
     refused(edgecnn("bundle", broken, "--for", "ort", "--out", tmp_path / "b"), "broken.onnx")
+
+
+def test_a_damaged_file_leaves_no_traceback_behind(tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"no onnx")
+    assert process("check", tmp_path / "broken.onnx", "--for", "ort-mobile").err.count("\n") == 1
+
+
+def test_each_class_has_one_line_whatever_it_is_called(tmp_path):
+    names = ("new\nline", "line\u2028end", "tab\t", " spaces ", *"456789")
+    made = bundle(INT8, "ort", out=tmp_path / "b", labels=names, count=1)
+    assert read_labels(made.folder / "labels.txt") == tuple(" ".join(name.split()) for name in names)
 
 
 def test_wrong_use_is_one_line(tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import os
 import shutil
 import tarfile
 
@@ -11,6 +15,7 @@ from pets import CLASSES, SIZE, Recorder, fill, pack, picture, same
 
 from edgecnn.card import Preprocessing
 from edgecnn.data import SPLITS, load
+from edgecnn.data.splitting import hash_split
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -139,3 +144,32 @@ def test_hard_links_of_a_tar_are_the_pictures_they_mean(tmp_path):
         link.type, link.linkname = tarfile.LNKTYPE, first
         archive.addfile(link)
     assert sum(map(len, load(path, SIZE).splits.values())) == sum(map(len, load(root, SIZE).splits.values())) + 1
+
+
+def test_the_digest_is_that_of_everything_in_its_order_whatever_the_names(tmp_path):
+    """Names that are no UTF-8, a picture above the class folders, a broken one, and a name that a tar holds twice."""
+    starts = ("a", "ü", os.fsdecode(b"\xff"))
+    files = {f"{name}/{start}{i}.ppm": picture(100 * c + i) for c, name in enumerate(CLASSES) for i in range(12) for start in starts}
+    broken, stray = "cat/\udcff-broken.png", "stray.ppm"
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        for name, content in [*files.items(), (broken, b"no"), (stray, picture(1)), *((f"./{name}", picture(999)) for name in list(files)[:9])]:
+            member = tarfile.TarInfo(f"root/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    entries = sorted((SPLITS.index(hash_split(bytes.fromhex(sha))), name.partition("/")[0], name, sha) for name, sha in hashes.items())
+    told = json.dumps([CLASSES, [[SPLITS[split], *rest] for split, *rest in entries]])
+    for _ in range(2):
+        data = load(tmp_path / "set.tar", SIZE)
+        assert [name for split in SPLITS for name in data.splits[split].names] == [name for _, _, name, _ in entries]
+        assert data.digest == hashlib.sha256(told.encode()).hexdigest()
+        assert data.skipped == ((broken, "not a picture"), (stray, "in no class folder"))
+
+
+def test_absolute_paths_of_an_archive_are_below_its_root(folder, tmp_path):
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        for file in folder.rglob("*.ppm"):
+            member = tarfile.TarInfo(f"/{file.relative_to(folder)}")
+            member.size = file.stat().st_size
+            archive.addfile(member, io.BytesIO(file.read_bytes()))
+    assert same(load(tmp_path / "set.tar", SIZE), load(folder, SIZE))

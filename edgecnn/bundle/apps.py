@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,12 @@ from edgecnn.errors import BadFile
 
 # What the apps can hold; int16 and float16 inputs have no buffer in some of their languages.
 DTYPES = ("float32", "uint8", "int8")
+
+# Control characters, ends of lines, and marks of direction, which would show source code in another order than compilers read it.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# How a language writes a character by its number, and what else it escapes.
+_LITERALS = {"kotlin": ("\\u{:04x}", {**_SHORT, "$": "\\$", "\b": "\\b"}), "swift": ("\\u{{{:04x}}}", _SHORT)}
 
 
 def lay(folder: Path, app: str, places: Mapping[str, str], words: Mapping[str, object]) -> list[Path]:
@@ -75,9 +80,12 @@ def real(value: float) -> str:
     return repr(float(value))
 
 
+def visible(code: str) -> str:
+    """TypeScript whose strings hold what cannot be seen, or turns the line around, as numbers; lines end where they did."""
+    return UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", code)
+
+
 def string(text: str, language: str) -> str:
-    """A literal of a text in `kotlin` or `swift`."""
-    plain = json.dumps(text, ensure_ascii=False)
-    if language == "kotlin":
-        return plain.replace("\\f", "\\u000c").replace("$", "\\$")
-    return re.sub(r"\\u([0-9a-f]{4})", r"\\u{\1}", plain.replace("\\b", "\\u0008").replace("\\f", "\\u000c"))
+    """A literal of a text in `kotlin` or `swift`; what cannot be seen, or turns the line around, stands there as its number."""
+    code, special = _LITERALS[language]
+    return '"' + "".join(special.get(letter) or (code.format(ord(letter)) if UNSEEN.match(letter) else letter) for letter in text) + '"'

@@ -40,7 +40,7 @@ def write(context: Context, folder: Path) -> list[Path]:
         "MEAN": _values(found.preprocessing.mean), "STD": _values(found.preprocessing.std),
     }  # fmt: skip
     readme = files.write_text(folder / "README.md", filled("ort/README.md", words))
-    labels = files.write_text(folder / "labels.txt", "".join(f"{label}\n" for label in found.labels))
+    labels = files.write_text(folder / "labels.txt", "".join(f"{' '.join(label.split())}\n" for label in found.labels))
     return [made, needs, readme, labels, *golden.write(found, folder / "golden")]
 
 

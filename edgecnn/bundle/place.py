@@ -43,9 +43,10 @@ def replacing(folder: Path) -> Iterator[Path]:
     check_free(folder)
     beside = folder.absolute().parent
     try:
-        building = Path(tempfile.mkdtemp(dir=beside, prefix=f".{folder.name}-"))
+        building = Path(tempfile.mkdtemp(dir=beside, prefix=(mark := f".{folder.name}.part-")))
     except OSError as error:
         raise BadFile(f"cannot write into {beside}: {files.reason(error)}; choose another place with --out") from error
+    files.sweep(beside, mark)
     try:
         yield building
         building.chmod(0o777 & ~_umask())
@@ -79,7 +80,7 @@ def _swap(building: Path, folder: Path) -> None:
     folder.rename(old)
     try:
         building.rename(folder)
-    except OSError:
+    except BaseException:  # Ctrl-C and SIGTERM too
         old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)

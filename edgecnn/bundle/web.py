@@ -30,7 +30,7 @@ def write(context: Context, folder: Path) -> list[Path]:
     golden = context.golden
     apps.check_types(golden)
     about = apps.about(golden)
-    words = {**about, "MODEL": json.dumps(spec(golden), indent=2, ensure_ascii=False), "TITLE": html.escape(about["STEM"])}
+    words = {**about, "MODEL": apps.visible(json.dumps(spec(golden), indent=2, ensure_ascii=False)), "TITLE": html.escape(about["STEM"])}
     written = apps.lay(folder, "web", PLACES, words)
     written.append(files.write_bytes(folder / golden.model, context.path.read_bytes()))
     return written + vectors.write(golden, folder / "golden", sources=True)

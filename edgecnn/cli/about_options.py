@@ -78,7 +78,7 @@ def oldest(args: argparse.Namespace) -> dict[str, str]:
     for text in args.min_runtime:
         name, equals, release = text.rpartition("=")
         name = name if equals else "tflite"
-        if name not in RUNTIMES:
+        if name not in RUNTIMES or not release:
             raise BadSetting(f"--min-runtime {text}: expected a release of TensorFlow Lite such as 2.9, or onnxruntime=1.8")
         found[f"min_{name}"] = release
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import logging
 import os
 import select
@@ -27,7 +29,7 @@ def guarded(action: Callable[[], int]) -> int:
     """Run `action` and return its exit code, or the code of what it raised. With EDGECNN_DEBUG set, logs and tracebacks are shown."""
     _open_closed_streams()
     try:
-        with _quiet(), _terminable():
+        with _any_letter(sys.stdout), _quiet(), _terminable():
             code = _finished(action)
             sys.stdout.flush()
             return code
@@ -49,6 +51,30 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+@contextlib.contextmanager
+def _any_letter(stream: object) -> Iterator[None]:
+    """Let a stream take letters that its encoding lacks, as in LANG=C: they are written as numbers, and file names that are no text as they are."""
+    if not isinstance(stream, io.TextIOWrapper):
+        yield
+        return
+    codecs.register_error("edgecnn", _spelt_out)
+    before = stream.errors
+    stream.reconfigure(errors="edgecnn")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            stream.reconfigure(errors=before)
+
+
+def _spelt_out(error: UnicodeError) -> tuple[bytes, int]:
+    """Bytes for what cannot be encoded: those behind a surrogate, else an escape such as \\xfc."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    part = error.object[error.start : error.end]
+    return b"".join(bytes([ord(c) - 0xDC00]) if "\udc80" <= c <= "\udcff" else c.encode("ascii", "backslashreplace") for c in part), error.end
 
 
 def _finished(action: Callable[[], int]) -> int:

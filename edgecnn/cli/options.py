@@ -57,7 +57,7 @@ def label_names(path: str | None) -> tuple[str, ...]:
     """The names in a label file, () when none was given."""
     from edgecnn.labels import read_labels
 
-    return read_labels(path) if path else ()
+    return read_labels(path) if path is not None else ()
 
 
 def model_file(text: str) -> Path:

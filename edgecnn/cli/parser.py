@@ -22,10 +22,15 @@ class Parser(argparse.ArgumentParser):
         raise BadSetting(f"{message}; see: {self.prog} --help")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
-        """Parse, or raise BadSetting for the first word that no option or argument takes."""
+        """Parse, or raise BadSetting for the first word that no option or argument takes, and for one that an unset variable of a script left empty."""
         parsed, extra = self.parse_known_args(args, namespace)
         if extra:
             self.error(self._unexpected(extra[0]))
+        for action in self._actions:
+            value = getattr(parsed, action.dest, None)
+            if action.default != "" and "" in (value if isinstance(value, list) else [value]):
+                name = action.option_strings[-1] if action.option_strings else action.metavar
+                self.error(f"{name} came empty; expected {action.metavar}" + (", or leave the option out" if action.option_strings else ""))
         return parsed
 
     def _unexpected(self, word: str) -> str:

@@ -88,17 +88,18 @@ def _content(option: str) -> Callable[[Report], str]:
 def _check_writable(option: str, path: Path) -> None:
     import tempfile
 
+    from edgecnn import files
+
     if path.is_dir():
         raise BadFile(f"--{option} {path} is a folder; expected the name of a file")
     if path.parent.exists() and not path.parent.is_dir():
         raise BadFile(f"cannot write --{option} {path}: {path.parent} is no folder; name another place")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        if not files.is_stream(path):
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "it is there and may not be written")
     except OSError as error:
-        from edgecnn import files
-
         raise BadFile(f"cannot write --{option} {path}: {files.reason(error)}; name another place") from error

@@ -9,38 +9,52 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from edgecnn.data.names import Names
+from edgecnn.data.names import Names, packed
 
 PICTURES, MANIFEST, LABELS, NAMES = "pictures.npy", "manifest.json", "labels.npy", "names"
 ENDS = "name_ends.npy"
+# There while a folder is built.
+CATALOGUE = "catalogue.sqlite"
 _BUILDING = ".building-"
 _DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What belongs to the decoded pictures, whose rows lie in the order train, val, test.
+class Summary:
+    """What is told of the decoded pictures, whose rows lie in the order train, val, test.
 
     Attributes:
         classes: class names.
-        labels: int64 [N], one a row.
-        names: one a row.
         counts: split name -> rows.
         digest, skipped: as in `edgecnn.data.Dataset`.
     """
 
     classes: tuple[str, ...]
-    labels: np.ndarray
-    names: Names
     counts: dict[str, int]
     digest: str
     skipped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What belongs to the decoded pictures.
+
+    Attributes:
+        summary: of all.
+        labels: int64 [N], one a row.
+        names: one a row.
+    """
+
+    summary: Summary
+    labels: np.ndarray
+    names: Names
 
 
 def folder() -> Path:
@@ -61,8 +75,8 @@ def find(key: str) -> tuple[np.ndarray, Manifest] | None:
     try:
         raw = json.loads((place / MANIFEST).read_bytes())
         skipped = tuple((name, why) for name, why in raw["skipped"])
-        labels, names = np.load(place / LABELS), _names(place)
-        manifest = Manifest(tuple(raw["classes"]), labels, names, raw["counts"], raw["digest"], skipped)
+        labels, names = np.asarray(np.load(place / LABELS, mmap_mode="r")), _names(place)
+        manifest = Manifest(Summary(tuple(raw["classes"]), raw["counts"], raw["digest"], skipped), labels, names)
         pictures = np.load(place / PICTURES, mmap_mode="r")
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -96,14 +110,36 @@ def building() -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def keep(built: Path, key: str, manifest: Manifest) -> None:
-    """Finish a folder of `building` by its manifest and rename it; where another process was faster, its result stays."""
-    np.save(built / LABELS, manifest.labels)
-    (built / NAMES).write_bytes(manifest.names.letters)
-    np.save(built / ENDS, manifest.names.ends)
-    told = {"classes": manifest.classes, "counts": manifest.counts, "digest": manifest.digest, "skipped": manifest.skipped}
-    with (built / MANIFEST).open("w", encoding="utf-8") as stream:
-        json.dump(told, stream, ensure_ascii=False)
+def write(built: Path, labels: Sequence[np.ndarray], names: Iterable[str]) -> None:
+    """Write the labels and the name of each row into a folder of `building`.
+
+    Args:
+        built: the folder.
+        labels: int64 [n], one piece after the other.
+        names: one a row.
+    """
+    count = sum(map(len, labels))
+    with _column(built / LABELS, count) as stream:
+        for piece in labels:
+            stream.write(piece.tobytes())
+    with (built / NAMES).open("wb") as letters, _column(built / ENDS, count) as ends:
+        for some, places in packed(names):
+            letters.write(some)
+            ends.write(places.tobytes())
+
+
+@contextlib.contextmanager
+def _column(path: Path, count: int) -> Iterator[IO[bytes]]:
+    """A new .npy file for `count` int64, past its header."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": np.dtype(np.int64).str, "fortran_order": False, "shape": (count,)})
+        yield stream
+
+
+def keep(built: Path, key: str, summary: Summary) -> None:
+    """Finish a folder of `building` by its summary and rename it; where another process was faster, its result stays."""
+    with (built / MANIFEST).open("w", encoding="ascii") as stream:
+        json.dump(asdict(summary), stream)  # a name that is no UTF-8 has no other form than ASCII's escapes
     place = folder() / "decoded" / key
     if not _renamed(built, place) and find(key) is None:
         damaged = built.with_name(f"{built.name}-damaged")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,6 @@ import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.data import pictures
-from edgecnn.data.sources import Read
 from edgecnn.errors import BadFile
 from edgecnn.progress import Advance
 
@@ -23,6 +23,8 @@ class Rows(Protocol):
 
     def __setitem__(self, row: int, picture: np.ndarray) -> None: ...
 
+    def __getitem__(self, row: int) -> np.ndarray: ...
+
 
 class FileRows:
     """Rows of an .npy file, uint8 [count, height, width, 3].
@@ -31,7 +33,7 @@ class FileRows:
     """
 
     def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
-        self._file = path.open("wb")
+        self._file, self._shape = path.open("w+b"), shape[1:]
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
         self._start = self._file.tell()
@@ -40,24 +42,27 @@ class FileRows:
         self._file.seek(self._start + row * picture.nbytes)
         self._file.write(picture.tobytes())
 
+    def __getitem__(self, row: int) -> np.ndarray:
+        size = math.prod(self._shape)
+        self._file.seek(self._start + row * size)
+        return np.frombuffer(self._file.read(size), np.uint8).reshape(self._shape)
+
     def close(self) -> None:
         """Write out what is buffered; an OSError says that the disk is full."""
         self._file.close()
 
 
-def decode_into(rows: Rows, members: Iterable[tuple[str, Read]], wanted: Mapping[str, int], preprocessing: Preprocessing, advance: Advance) -> dict[int, str]:
-    """Decode every wanted member into its row; a row that cannot be decoded stays black and is returned with the reason.
+def decode_into(rows: Rows, contents: Iterable[tuple[int, bytes]], preprocessing: Preprocessing, advance: Advance) -> dict[int, str]:
+    """Decode picture files into their rows; a row that cannot be decoded stays black and is returned with the reason.
 
     Args:
-        rows: uint8 [len(wanted), height, width, 3], or a file of that shape.
-        members: (name, read) pairs of a source.
-        wanted: member name -> row.
+        rows: uint8 [N, height, width, 3], or a file of that shape.
+        contents: (row, bytes of a picture file).
         preprocessing: size and resize rule.
         advance: told of every picture.
     """
     broken: dict[int, str] = {}
     black = np.zeros((preprocessing.height, preprocessing.width, 3), np.uint8)
-    contents = ((wanted[name], read()) for name, read in members if name in wanted)
     with pictures.quiet():
         for row, decoded in _in_order(contents, preprocessing):
             if isinstance(decoded, BadFile):

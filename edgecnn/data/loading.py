@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from edgecnn import files
 from edgecnn.card import Preprocessing
-from edgecnn.data import DATASETS, SPLITS, Calibration, Dataset, Named, Split, cache, splitting
-from edgecnn.data.decoding import FileRows, decode_into
+from edgecnn.data import DATASETS, SPLITS, Calibration, Dataset, Named, Split, cache, catalogue, splitting
+from edgecnn.data.catalogue import Catalogue, Entry
+from edgecnn.data.decoding import FileRows, Rows, decode_into
 from edgecnn.data.names import Names
 from edgecnn.data.sources import Digits, Source, open_source, pictures
-from edgecnn.data.splitting import Entry
 from edgecnn.errors import BadData, BadSetting, unknown
 from edgecnn.progress import Progress
 
@@ -50,7 +50,7 @@ def load(source: str | os.PathLike[str], preprocessing: Preprocessing, *, strict
     parts = [CODE_VERSION, *origin.identity(), preprocessing.height, preprocessing.width, preprocessing.resize]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     rows, manifest = cache.find(key) or _build(origin, key, preprocessing, progress)
-    if manifest.skipped:
+    if manifest.summary.skipped:
         told = _tell_skipped(manifest, origin.source.place)
         if strict:
             raise BadData(f"{told}; mend or remove them, or leave out --strict to skip them")
@@ -74,12 +74,23 @@ def calibration(dataset: Dataset, count: int, seed: int) -> Calibration:
 def originals(source: str | os.PathLike[str], names: Sequence[str]) -> Iterator[tuple[int, bytes]]:
     """See `edgecnn.data.originals`."""
     origin = _origin(source)
-    place = {name: member for member, name in splitting.names_below_root([name for name, _ in pictures(origin.source)]).items()}
-    missing = [name for name in names if name not in place]
+    wanted = {name: index for index, name in enumerate(names)}
+    # The root folder is known when all names have been seen; until then whatever ends like a wanted name may be one.
+    may_be = set()
+
+    def noted() -> Iterator[str]:
+        for member, _ in pictures(origin.source):
+            if any(tail in wanted for tail in _tails(member)):
+                may_be.add(member)
+            yield member
+
+    cut = len(splitting.root(noted()))
+    there = {member[cut:]: member for member in may_be}
+    missing = [name for name in names if name not in there]
     if missing:
         raise BadData(f"{len(missing)} of {len(names)} pictures are not in {origin.source.place} any more, the first is {missing[0]}; load the data set again")
-    wanted = {place[name]: index for index, name in enumerate(names)}
-    return ((wanted[member], read()) for member, read in pictures(origin.source) if member in wanted)
+    members = {there[name]: index for name, index in wanted.items()}
+    return ((members.pop(member), read()) for member, read in pictures(origin.source) if member in members)
 
 
 def _origin(source: str | os.PathLike[str]) -> Origin:
@@ -106,86 +117,109 @@ def _find(row: Named, file: str) -> Path:
 
 def _build(origin: Origin, key: str, preprocessing: Preprocessing, progress: Progress) -> tuple[np.ndarray, cache.Manifest]:
     progress.step(f"reading {origin.source.place}")
-    hashes = {name: hashlib.sha256(read()).hexdigest() for name, read in pictures(origin.source)}
-    lists = splitting.read_lists(origin.lists) if origin.lists else splitting.digits_lists(hashes) if isinstance(origin.source, Digits) else None
-    entries, strays = splitting.arrange(hashes, lists, origin.row.val_last if origin.row else 0, origin.source.place)
     try:
-        return _build_on_disk(origin, key, entries, strays, preprocessing, progress)
+        return _build_on_disk(origin, key, preprocessing, progress)
     except OSError as error:
-        progress.step(f"no cache in {cache.folder()} ({files.reason(error)}): the pictures stay in memory and are decoded again next time")
-    rows = np.zeros((len(entries), preprocessing.height, preprocessing.width, 3), np.uint8)
-    broken = _decode(rows, origin, entries, preprocessing, progress)
-    return rows, _compact(rows, entries, broken, strays, origin, progress)
+        why = files.reason(error)
+    with catalogue.opened(None) as found:
+        count, strays = _fill(found, origin)
+        progress.step(f"no cache in {cache.folder()} ({why}): the pictures stay in memory and are decoded again next time")
+        rows = np.zeros((count, preprocessing.height, preprocessing.width, 3), np.uint8)
+        summary = _decode(rows, found, count, strays, origin, preprocessing, progress)
+        return rows, cache.Manifest(summary, np.concatenate(_labels(found, summary)), Names.of(found.names()))
 
 
-def _build_on_disk(
-    origin: Origin, key: str, entries: list[Entry], strays: list[tuple[str, str]], preprocessing: Preprocessing, progress: Progress
-) -> tuple[np.ndarray, cache.Manifest]:
+def _build_on_disk(origin: Origin, key: str, preprocessing: Preprocessing, progress: Progress) -> tuple[np.ndarray, cache.Manifest]:
     with cache.building() as folder:
-        path = folder / cache.PICTURES
-        with contextlib.closing(FileRows(path, (len(entries), preprocessing.height, preprocessing.width, 3))) as rows:
-            broken = _decode(rows, origin, entries, preprocessing, progress)
-        manifest = _compact(np.load(path, mmap_mode="r+"), entries, broken, strays, origin, progress)
-        cache.keep(folder, key, manifest)
-    found = cache.find(key)
-    if found is None:
+        with catalogue.opened(folder / cache.CATALOGUE) as found:
+            count, strays = _fill(found, origin)
+            with contextlib.closing(FileRows(folder / cache.PICTURES, (count, preprocessing.height, preprocessing.width, 3))) as rows:
+                summary = _decode(rows, found, count, strays, origin, preprocessing, progress)
+            cache.write(folder, _labels(found, summary), found.names())
+        cache.keep(folder, key, summary)
+    kept = cache.find(key)
+    if kept is None:
         raise OSError(f"{key} is gone again")
-    return found
+    return kept
+
+
+def _fill(found: Catalogue, origin: Origin) -> tuple[int, list[tuple[str, str]]]:
+    """Read all pictures once; the number of those that have a split, and the others with the reason."""
+    found.add((name, hashlib.sha256(read()).digest()) for name, read in pictures(origin.source))
+    lists = splitting.read_lists(origin.lists) if origin.lists else splitting.digits_lists(found.members()) if isinstance(origin.source, Digits) else None
+    return splitting.arrange(found, lists, origin.row.val_last if origin.row else 0, origin.source.place)
 
 
 def _tell_skipped(manifest: cache.Manifest, place: str) -> str:
-    name, why = manifest.skipped[0]
-    skipped = len(manifest.skipped)
-    return f"{skipped} of {skipped + len(manifest.names)} files of {place} that cannot be used, the first is {name}: {why}"
+    skipped = manifest.summary.skipped
+    name, why = skipped[0]
+    return f"{len(skipped)} of {len(skipped) + len(manifest.names)} files of {place} that cannot be used, the first is {name}: {why}"
 
 
-def _decode(rows: np.ndarray | FileRows, origin: Origin, entries: list[Entry], preprocessing: Preprocessing, progress: Progress) -> dict[int, str]:
-    wanted = {entry.member: row for row, entry in enumerate(entries)}
-    with progress.track(f"decoding {origin.name}", len(wanted)) as advance:
-        return decode_into(rows, pictures(origin.source), wanted, preprocessing, advance)
-
-
-def _compact(
-    rows: np.ndarray, entries: list[Entry], broken: dict[int, str], strays: list[tuple[str, str]], origin: Origin, progress: Progress
-) -> cache.Manifest:
-    """Close the gaps that broken pictures leave in `rows`, and say what the rows now hold; the tail of `rows` is of no use any more."""
-    kept = [row for row in range(len(entries)) if row not in broken]
-    for new, old in enumerate(kept):
-        if new != old:
-            rows[new] = rows[old]
-    left = [entries[row] for row in kept]
-    if broken and not left:
+def _decode(
+    rows: Rows, found: Catalogue, count: int, strays: list[tuple[str, str]], origin: Origin, preprocessing: Preprocessing, progress: Progress
+) -> cache.Summary:
+    """Decode all entries, close the gaps that broken pictures leave in `rows`, and say what the rows now hold; the tail of `rows` is of no use any more."""
+    with progress.track(f"decoding {origin.name}", count) as advance:
+        broken = decode_into(rows, _contents(found, origin.source), preprocessing, advance)
+    place = origin.source.place
+    names = found.remove(broken)
+    if broken and len(broken) == count:
         row, why = next(iter(broken.items()))
-        raise BadData(f"none of the {len(broken)} pictures of {origin.source.place} can be read, the first is {entries[row].name}: {why}; give whole pictures")
-    splitting.check(left, origin.source.place)
-    if twins := splitting.duplicates(left):
+        raise BadData(f"none of the {count} pictures of {place} can be read, the first is {names[row]}: {why}; give whole pictures")
+    if broken:
+        first = min(broken)
+        for new, old in enumerate((row for row in range(first, count) if row not in broken), first):
+            rows[new] = rows[old]
+    totals = found.totals()
+    splitting.check(totals, place)
+    if twins := found.twins():
         progress.step(f"{twins} val or test pictures are byte for byte in train too: their figures flatter")
-    skipped = sorted([*strays, *((entries[row].name, why) for row, why in broken.items())])
-    return _manifest(left, skipped)
+    skipped = sorted([*strays, *((names[row], why) for row, why in broken.items())])
+    classes = tuple(sorted({label for _, label in totals}))
+    counts = {split: sum(number for (own, _), number in totals.items() if own == split) for split in SPLITS}
+    return cache.Summary(classes, counts, _digest(classes, found.entries()), tuple(skipped))
 
 
-def _manifest(entries: list[Entry], skipped: list[tuple[str, str]]) -> cache.Manifest:
-    classes = tuple(sorted({e.label for e in entries}))
-    number = {label: i for i, label in enumerate(classes)}
-    counts = {split: sum(e.split == split for e in entries) for split in SPLITS}
-    labels = np.fromiter((number[e.label] for e in entries), np.int64, len(entries))
-    return cache.Manifest(classes, labels, Names.of(e.name for e in entries), counts, _digest(classes, entries), tuple(skipped))
+def _contents(found: Catalogue, source: Source) -> Iterator[tuple[int, bytes]]:
+    """The row and the file of every entry; a source gives its pictures in the same order each time."""
+    rows = found.rows()
+    wanted = next(rows, None)
+    for member, read in pictures(source):
+        if wanted and member == wanted[0]:
+            yield wanted[1], read()
+            wanted = next(rows, None)
+    if wanted:
+        raise BadData(f"{wanted[0]} is not in {source.place} any more; load the data set again when nothing changes it")
 
 
-def _digest(classes: tuple[str, ...], entries: list[Entry]) -> str:
+def _labels(found: Catalogue, summary: cache.Summary) -> list[np.ndarray]:
+    """The number of each row's class, int64, in pieces that hold one value and take no room."""
+    number = {label: i for i, label in enumerate(summary.classes)}
+    return [np.broadcast_to(np.int64(number[label]), count) for (_, label), count in found.totals().items()]
+
+
+def _digest(classes: tuple[str, ...], entries: Iterable[Entry]) -> str:
     """SHA-256 of json.dumps([classes, [[split, label, name, sha256], ...]]), which of a million pictures is not made in one piece."""
     digest = hashlib.sha256(f"[{json.dumps(classes)}, [".encode())
-    for i, e in enumerate(entries):
-        digest.update(((", " if i else "") + json.dumps((e.split, e.label, e.name, e.sha256))).encode())
+    told, comma = ((e.split, e.label, e.name, e.sha256.hex()) for e in entries), ""
+    while some := list(itertools.islice(told, 256)):
+        digest.update(f"{comma}{json.dumps(some)[1:-1]}".encode())
+        comma = ", "
     digest.update(b"]]")
     return digest.hexdigest()
 
 
+def _tails(member: str) -> Iterator[str]:
+    """A path, and what is left of it below each of its folders."""
+    yield member
+    while member := member.partition("/")[2]:
+        yield member
+
+
 def _dataset(origin: Origin, rows: np.ndarray, manifest: cache.Manifest) -> Dataset:
-    labels = manifest.labels
-    ends = itertools.accumulate(manifest.counts[split] for split in SPLITS)
-    splits = {
-        split: Split(rows[end - manifest.counts[split] : end], labels[end - manifest.counts[split] : end], manifest.names[end - manifest.counts[split] : end])
-        for split, end in zip(SPLITS, ends, strict=True)
-    }
-    return Dataset(origin.name, manifest.classes, splits, manifest.digest, manifest.skipped, bool(origin.row and origin.row.flip))
+    summary, splits, start = manifest.summary, {}, 0
+    for split in SPLITS:
+        own = slice(start, start := start + summary.counts[split])
+        splits[split] = Split(rows[own], manifest.labels[own], manifest.names[own])
+    return Dataset(origin.name, summary.classes, splits, summary.digest, summary.skipped, bool(origin.row and origin.row.flip))

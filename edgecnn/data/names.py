@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
@@ -10,6 +11,15 @@ import numpy as np
 
 # No file name holds it, in any file system or archive.
 _END = b"\0"
+
+
+def packed(names: Iterable[str], at_once: int = 1024) -> Iterator[tuple[bytes, np.ndarray]]:
+    """The `letters` and `ends` of any number of names, some names at a time."""
+    names, start = iter(names), 0
+    while some := [name.encode("utf-8", "surrogateescape") + _END for name in itertools.islice(names, at_once)]:
+        letters = b"".join(some)
+        yield letters, start + _ends(letters)
+        start += len(letters)
 
 
 class Names(Sequence[str]):
@@ -22,12 +32,12 @@ class Names(Sequence[str]):
 
     def __init__(self, letters: bytes | mmap.mmap, ends: np.ndarray | None = None, start: int = 0) -> None:
         self._letters, self._start = letters, start
-        self._ends = np.flatnonzero(np.frombuffer(letters, np.uint8) == 0) if ends is None else ends
+        self._ends = _ends(letters) if ends is None else ends
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Names:
         """Pack names; surrogates, which stand for bytes that are no UTF-8, come back as they were."""
-        return cls(b"".join(name.encode("utf-8", "surrogateescape") + _END for name in names))
+        return cls(b"".join(letters for letters, _ in packed(names)))
 
     @property
     def ends(self) -> np.ndarray:
@@ -69,3 +79,7 @@ class Names(Sequence[str]):
 
     def _begin(self, index: int) -> int:
         return self._start if index == 0 else int(self._ends[index - 1]) + 1
+
+
+def _ends(letters: bytes | mmap.mmap) -> np.ndarray:
+    return np.flatnonzero(np.frombuffer(letters, np.uint8) == 0)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Protocol
 
 from edgecnn import files
@@ -29,7 +30,8 @@ Read = Callable[[], bytes]
 
 
 class Source(Protocol):
-    """Pictures under names with forward slashes.
+    """Pictures under names with forward slashes, given one by one: of a tar nothing is held, of a folder the names in the directory that is being read.
+    A zip's reader holds the list of all members.
 
     Attributes:
         name: of the data set.
@@ -60,14 +62,16 @@ def open_source(path: str | os.PathLike[str]) -> Source:
 
 
 def pictures(source: Source) -> Iterator[tuple[str, Read]]:
-    """The members that are pictures by their suffix: hidden files, macOS resource forks, notes and tables are passed over."""
-    seen = set()
+    """The members that are pictures by their suffix: hidden files, macOS resource forks, notes and tables are passed over.
+
+    Always in the same order. An archive may hold a name twice; the first is the one that counts.
+    """
     for name, read in source.members():
-        path = PurePosixPath(name)
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and str(path) not in seen:
-            seen.add(str(path))
-            yield str(path), read
+        # What PurePosixPath makes of it, which would keep a table of every part that it ever saw.
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        suffix = "".join(parts[-1].lower().rpartition(".")[1:]) if parts else ""
+        if suffix in SUFFIXES and not any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            yield "/".join(parts), read
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Folder:
     def identity(self) -> str:
         try:
             stats = ((name, (self.path / name).stat()) for name, _ in pictures(self))
-            return _hash([str(self.path.resolve()), *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)])
+            return _hash(itertools.chain([str(self.path.resolve())], ((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)))
         except OSError as error:
             raise _unreadable(error) from error
 
@@ -194,5 +198,9 @@ def _refuse(error: OSError) -> None:
     raise _unreadable(error) from error
 
 
-def _hash(parts: list) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _hash(parts: Iterable[object]) -> str:
+    """SHA-256 of parts that JSON knows, which are not held together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{json.dumps(part)}\n".encode())
+    return digest.hexdigest()

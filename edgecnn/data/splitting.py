@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from edgecnn import files
 from edgecnn.data import SPLITS
+from edgecnn.data.catalogue import Catalogue, Entry
 from edgecnn.errors import BadData, BadFile
 
 FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
@@ -21,23 +22,12 @@ LAYOUT = "expected <class>/<picture> or <train|val|test>/<class>/<picture>, belo
 DIGITS_STARTS = {"train": 0, "val": 1287, "test": 1415}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One picture: its name in the source, its name below the root folder, its class, its split and the SHA-256 of its file."""
-
-    member: str
-    name: str
-    label: str
-    split: str
-    sha256: str
-
-
 def read_lists(path: Path) -> dict[str, str]:
     """Picture name -> split, from a JSON file {"splits": {"train": [names], "val": [names], "test": [names]}}."""
     try:
         splits = json.loads(files.read_bytes(path, "split lists (.json)"))["splits"]
         return {name: split for split in SPLITS for name in splits[split]}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(
@@ -45,9 +35,9 @@ def read_lists(path: Path) -> dict[str, str]:
         ) from error
 
 
-def hash_split(sha256: str) -> str:
+def hash_split(sha256: bytes) -> str:
     """The split of a picture by the SHA-256 of its file: 70 % train, 10 % val, 20 % test. Identical pictures share one, whatever they are called."""
-    share = int(sha256[:16], 16) % 100
+    share = int.from_bytes(sha256[:8], "big") % 100
     return "train" if share < 70 else "val" if share < 80 else "test"
 
 
@@ -56,92 +46,93 @@ def digits_lists(names: Iterable[str]) -> dict[str, str]:
     return {name: max((s for s in SPLITS if DIGITS_STARTS[s] <= int(PurePosixPath(name).stem)), key=DIGITS_STARTS.__getitem__) for name in names}
 
 
-def arrange(hashes: Mapping[str, str], lists: Mapping[str, str] | None, val_last: int, place: str) -> tuple[list[Entry], list[tuple[str, str]]]:
-    """Sort pictures into classes and splits.
+def arrange(catalogue: Catalogue, lists: Mapping[str, str] | None, val_last: int, place: str) -> tuple[int, list[tuple[str, str]]]:
+    """Sort the pictures of a catalogue into classes and splits.
 
     Args:
-        hashes: member name -> SHA-256 of its bytes.
+        catalogue: of all pictures; gets their entries.
         lists: picture name below the root -> split; None leaves it to folders and hash.
         val_last: files of each class at the end of train that become val; 0 leaves val to folders and hash.
         place: of the source, for errors.
 
     Returns:
-        The entries by split, class and name; and (name, reason) of the pictures that belong nowhere.
+        The number of entries; and (name, reason) of the pictures that belong nowhere.
 
     Raises:
         BadData: no pictures, no class folders, or lists that name pictures which are not there.
     """
-    if not hashes:
+    if next(catalogue.members(), None) is None:
         raise BadData(f"no pictures in {place}; {LAYOUT}")
-    names = names_below_root(hashes)
-    entries = _by_folders(hashes, names, place) if lists is None else _by_lists(hashes, names, lists, place)
-    if not entries:
+    cut = len(root(catalogue.members()))
+    catalogue.place(_by_folders(catalogue, cut, place) if lists is None else _by_lists(catalogue, cut, lists, place))
+    if val_last:
+        catalogue.last_to_val(val_last)
+    count = catalogue.number_rows()
+    if not count:
         raise BadData(f"the pictures of {place} lie in no class folder; {LAYOUT}")
-    taken = {entry.member for entry in entries}
-    strays = [(names[m], "in no split list" if lists is not None else "in no class folder") for m in sorted(hashes) if m not in taken]
-    entries = _last_to_val(entries, val_last) if val_last else entries
-    return sorted(entries, key=lambda e: (SPLITS.index(e.split), e.label, e.name)), strays
+    why = "in no class folder" if lists is None else "in no split list"
+    return count, [(member[cut:], why) for member in catalogue.strays()]
 
 
-def names_below_root(members: Collection[str]) -> dict[str, str]:
-    """Member of a source -> its name below the root folder that holds all of them."""
-    root = _root(members)
-    return {member: str(PurePosixPath(member).relative_to(root)) for member in members}
-
-
-def check(entries: Iterable[Entry], place: str) -> None:
-    """Refuse, in words, what cannot be trained and validated: one class, a class without training pictures, an empty split."""
-    entries = list(entries)
-    totals = Counter(e.label for e in entries)
-    if len(totals) < 2:
-        raise BadData(f"{place} has one class only ({', '.join(totals) or 'none'}); expected two or more class folders with pictures")
-    lacking = sorted(set(totals) - {e.label for e in entries if e.split == "train"})
-    if lacking:
-        label = lacking[0]
-        raise BadData(f"class '{label}' of {place} has no picture in train (it has {totals[label]} in all); add pictures of it")
-    for split in sorted({*SPLITS} - {e.split for e in entries}):
-        raise BadData(
-            f"{place} has {len(entries)} pictures and none in {split}; add pictures, or put some in {split}/<class>/ and the others in train/<class>/"
-        )
-
-
-def duplicates(entries: Iterable[Entry]) -> int:
-    """How many val and test pictures are byte for byte in train too."""
-    by_split = defaultdict(list)
-    for entry in entries:
-        by_split[entry.split].append(entry.sha256)
-    train = set(by_split["train"])
-    return sum(sha in train for split in ("val", "test") for sha in by_split[split])
-
-
-def _root(members: Iterable[str]) -> PurePosixPath:
-    """The one folder that holds everything and can have class folders below it, and a lone split folder in it."""
-    folders = {tuple(member.split("/")[:-1]) for member in members}
-    deepest = (*max(folders, key=len), "")
-    depth = 0
-    while len(deepest) >= depth + 3 and len({p[: depth + 1] for p in folders}) == 1 and (depth == 0 or deepest[depth].lower() in FOLDERS):
+def root(members: Iterable[str]) -> str:
+    """The one folder that holds everything and can have class folders below it, and a lone split folder in it: "", or a path with a slash at its end."""
+    shared, deepest = None, 0
+    for member in members:
+        deepest = max(deepest, member.count("/"))
+        if shared is None:
+            shared = member[: member.rfind("/") + 1]
+        elif not member.startswith(shared):
+            pairs = zip(shared.split("/")[:-1], member.split("/")[:-1], strict=False)
+            shared = "".join(f"{folder}/" for folder, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    folders, depth = (shared or "").split("/")[:-1], 0
+    while depth < min(len(folders), deepest - 1) and (depth == 0 or folders[depth].lower() in FOLDERS):
         depth += 1
-    return PurePosixPath(*deepest[:depth])
+    return "".join(f"{folder}/" for folder in folders[:depth])
 
 
-def _by_lists(hashes: Mapping[str, str], names: Mapping[str, str], lists: Mapping[str, str], place: str) -> list[Entry]:
-    there = {name: member for member, name in names.items()}
-    missing = sorted(set(lists) - set(there))
+def check(totals: Mapping[tuple[str, str], int], place: str) -> None:
+    """Refuse, in words, what cannot be trained and validated: one class, a class without training pictures, an empty split.
+
+    Args:
+        totals: (split, class) -> pictures.
+        place: of the source.
+    """
+    classes, splits = Counter(), Counter()
+    for (split, label), count in totals.items():
+        classes[label] += count
+        splits[split] += count
+    if len(classes) < 2:
+        raise BadData(f"{place} has one class only ({', '.join(classes) or 'none'}); expected two or more class folders with pictures")
+    for label in sorted(classes):
+        if ("train", label) not in totals:
+            raise BadData(f"class '{label}' of {place} has no picture in train (it has {classes[label]} in all); add pictures of it")
+    for split in sorted({*SPLITS} - {*splits}):
+        count = splits.total()
+        raise BadData(f"{place} has {count} pictures and none in {split}; add pictures, or put some in {split}/<class>/ and the others in train/<class>/")
+
+
+def _by_lists(catalogue: Catalogue, cut: int, lists: Mapping[str, str], place: str) -> Iterator[tuple[int, Entry]]:
+    """Numbers and entries; `cut` is the length of the root folder's path."""
+    missing = set(lists)
+    for number, member, sha256 in catalogue.found():
+        name = member[cut:]
+        if name in lists:
+            missing.discard(name)
+            yield number, Entry(lists[name], name.partition("/")[0], name, sha256)
     if missing:
-        raise BadData(f"{len(missing)} of {len(lists)} pictures of the split lists are not in {place}, the first is {missing[0]}; get the whole data set")
-    return [Entry(there[name], name, PurePosixPath(name).parts[0], split, hashes[there[name]]) for name, split in lists.items()]
+        raise BadData(f"{len(missing)} of {len(lists)} pictures of the split lists are not in {place}, the first is {min(missing)}; get the whole data set")
 
 
-def _by_folders(hashes: Mapping[str, str], names: Mapping[str, str], place: str) -> list[Entry]:
-    given = _split_folders({name.partition("/")[0] for name in names.values() if "/" in name}, place)
-    entries = []
-    for member, name in names.items():
-        folders = PurePosixPath(name).parts[:-1]
+def _by_folders(catalogue: Catalogue, cut: int, place: str) -> Iterator[tuple[int, Entry]]:
+    """Numbers and entries; `cut` is the length of the root folder's path."""
+    given = _split_folders({member[cut:].partition("/")[0] for member in catalogue.members() if "/" in member[cut:]}, place)
+    for number, member, sha256 in catalogue.found():
+        name = member[cut:]
+        folders = name.split("/")[:-1]
         own = FOLDERS[folders[0].lower()] if given and folders else ""
         classes = folders[1:] if given else folders
         if classes:
-            entries.append(Entry(member, name, classes[0], _choose(own, given, hashes[member]), hashes[member]))
-    return entries
+            yield number, Entry(_choose(own, given, sha256), classes[0], name, sha256)
 
 
 def _split_folders(tops: set[str], place: str) -> set[str]:
@@ -154,19 +145,9 @@ def _split_folders(tops: set[str], place: str) -> set[str]:
     return {FOLDERS[top.lower()] for top in tops}
 
 
-def _choose(own: str, given: set[str], sha256: str) -> str:
+def _choose(own: str, given: set[str], sha256: bytes) -> str:
     """The split of a picture that lies in split folder `own` ("" when there are none): train gives to those that have no folder."""
     if own in ("val", "test"):
         return own
     wanted = hash_split(sha256)
     return "train" if wanted in given else wanted
-
-
-def _last_to_val(entries: list[Entry], count: int) -> list[Entry]:
-    """Move the last `count` training pictures of each class, by name, to val; hashed ones return to train first."""
-    train = defaultdict(list)
-    for entry in sorted(entries, key=lambda e: e.name):
-        if entry.split != "test":
-            train[entry.label].append(entry)
-    last = {entry.member for pictures in train.values() for entry in pictures[-count:]}
-    return [e if e.split == "test" else replace(e, split="val" if e.member in last else "train") for e in entries]

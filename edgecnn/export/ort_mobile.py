@@ -16,7 +16,7 @@ from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, conv
 from onnxruntime.tools.mobile_helpers import usability_checker
 from onnxruntime.tools.onnx_model_utils import make_dim_param_fixed
 
-from edgecnn import files
+from edgecnn import files, runtime
 from edgecnn.errors import BadFile
 
 
@@ -64,6 +64,7 @@ def takers(path: str | os.PathLike[str]) -> list[Taker]:
         BadFile: not an .onnx.
     """
     path = _checked(path)
+    runtime.describe(path)  # of a file that cannot be read, ONNX Runtime's tool leaves a half-made object, whose end is a traceback on stderr
     with _readable(path):
         model = usability_checker.ModelProtoWithShapeInfo(path).model_with_shape_info
         return [_taker(name, check(model, True), check(model, False)) for name, check in ACCELERATORS.items()]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edgecnn.card import Card, Preprocessing
-from edgecnn.errors import BadData, BadFile
+from edgecnn.errors import BadData, BadFile, EdgeCNNError
 from edgecnn.runtime.contract import Tensor
 
 Shape = tuple[int | None, ...]
+
+# Pixels of an input from which on a file is taken to be damaged: one picture as floats would fill a gigabyte.
+MOST_PIXELS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def settle(path: Path, layout: Layout, card: Card | None, given: Preprocessing |
     Raises:
         BadFile: it does not fit the file's input, or the file leaves its size open and nothing says it.
     """
+    if (layout.height or 1) * (layout.width or 1) > MOST_PIXELS:
+        raise BadFile(f"{path} takes pictures of {layout.width:,}x{layout.height:,} pixels; expected {MOST_PIXELS:,} pixels at most")
     chosen = given or (card.preprocessing if card else None)
     if chosen is None:
         if layout.height is None or layout.width is None:
@@ -84,6 +90,24 @@ def settle(path: Path, layout: Layout, card: Card | None, given: Preprocessing |
 
 def _size(size: tuple[int, int, int]) -> str:
     return "{}x{} pixels with {} channel(s)".format(*size)
+
+
+@contextlib.contextmanager
+def in_words(path: Path, runtime: str) -> Iterator[None]:
+    """Around a run: what a runtime raises, which has no common base, becomes BadFile."""
+    try:
+        yield
+    except (EdgeCNNError, MemoryError):
+        raise
+    except Exception as error:
+        raise BadFile(f"{path}: {runtime} cannot run it: {' '.join(str(error).split())[:240] or type(error).__name__}") from error
+
+
+def as_rows(path: Path, scores: np.ndarray, pictures: int, classes: int) -> np.ndarray:
+    """Scores as [pictures, classes]; BadFile where a file gives other ones than it declares."""
+    if scores.size != pictures * classes:
+        raise BadFile(f"{path} gave scores of shape {list(scores.shape)} for {pictures} picture(s); expected {classes} for each, as it declares")
+    return scores.reshape(pictures, classes)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from edgecnn import files
 from edgecnn.card import OUTPUT, Card, Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime import keras2
-from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, settle
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 
@@ -58,7 +58,9 @@ class KerasRunner(PictureRunner):
         return self._feed(self._encode(pictures))
 
     def _feed(self, stored: np.ndarray) -> np.ndarray:
-        return self._call(keras.ops.convert_to_tensor(stored)).reshape(len(stored), self.classes).astype(np.float32)
+        with in_words(self.path, "Keras"):
+            scores = self._call(keras.ops.convert_to_tensor(stored))
+        return as_rows(self.path, scores, len(stored), self.classes).astype(np.float32)
 
     @staticmethod
     def load(path: Path) -> keras.Model:

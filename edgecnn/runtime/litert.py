@@ -16,7 +16,7 @@ from edgecnn import files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, padded, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, padded, settle
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 
@@ -55,10 +55,11 @@ class LiteRTRunner(PictureRunner):
         """Seconds a picture of each of `runs` runs."""
         self._fill(self._sample())
         invoke, times = self._interpreter.invoke, []
-        for _ in range(runs):
-            start = time.perf_counter()
-            invoke()
-            times.append((time.perf_counter() - start) / self.batch)
+        with in_words(self.path, "LiteRT"):
+            for _ in range(runs):
+                start = time.perf_counter()
+                invoke()
+                times.append((time.perf_counter() - start) / self.batch)
         return times
 
     def close(self) -> None:
@@ -74,8 +75,9 @@ class LiteRTRunner(PictureRunner):
         return self._invoked(len(stored))
 
     def _invoked(self, count: int) -> np.ndarray:
-        self._interpreter.invoke()
-        rows = self._interpreter.get_tensor(self._out).reshape(self.batch, self.classes)[:count]
+        with in_words(self.path, "LiteRT"):
+            self._interpreter.invoke()
+        rows = as_rows(self.path, self._interpreter.get_tensor(self._out), self.batch, self.classes)[:count]
         return dequantize(rows, self.output)
 
     def _fill(self, pictures: np.ndarray) -> None:

@@ -13,11 +13,13 @@ import onnxruntime
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.base import PictureRunner, input_layout, only, output_classes, padded, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, padded, settle
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
+_TYPES |= {f"tensor({name})": name for name in ("int16", "int32", "int64")}
+RUNTIME = "ONNX Runtime"
 INPUTS = ("float32", "float16", "uint8", "int8")
 # Pictures of one run where the file leaves the batch open: enough to hide the cost of a call, few enough to stay in the cache.
 BATCH = 8
@@ -55,10 +57,11 @@ class OrtRunner(PictureRunner):
         batch = self.batch if self._fixed else 1
         feed, names = {self.input.name: self._encode(self._sample()[:batch])}, [self.output.name]
         run, times = self._session.run, []
-        for _ in range(runs):
-            start = time.perf_counter()
-            run(names, feed)
-            times.append((time.perf_counter() - start) / batch)
+        with in_words(self.path, RUNTIME):
+            for _ in range(runs):
+                start = time.perf_counter()
+                run(names, feed)
+                times.append((time.perf_counter() - start) / batch)
         return times
 
     def close(self) -> None:
@@ -70,12 +73,14 @@ class OrtRunner(PictureRunner):
 
     def _feed(self, stored: np.ndarray) -> np.ndarray:
         batch = padded(stored, self.batch) if self._fixed else stored
-        rows = self._session.run([self.output.name], {self.input.name: batch})[0]
-        return rows.reshape(len(batch), self.classes)[: len(stored)].astype(np.float32)
+        with in_words(self.path, RUNTIME):
+            rows = self._session.run([self.output.name], {self.input.name: batch})[0]
+        return as_rows(self.path, rows, len(batch), self.classes)[: len(stored)].astype(np.float32)
 
     def _probe(self, path: Path, given: Tensor, batch: int) -> int:
         """Length of the row of scores of a file that does not declare it."""
-        rows = self._session.run(None, {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
+        with in_words(path, RUNTIME):
+            rows = self._session.run(None, {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
         shape = (None, *rows.shape[1:]) if rows.ndim > 1 else rows.shape
         return output_classes(path, Tensor("output", shape, rows.dtype.name)) or 0
 

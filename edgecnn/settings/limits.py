@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from edgecnn.settings.refuse import refuse
@@ -25,4 +26,4 @@ class Limits:
         refuse(self.max_drop is not None and not 0 <= self.max_drop <= 100, f"--max-drop {self.max_drop}: expected percentage points from 0 to 100")
         refuse(self.max_size is not None and self.max_size < 1, f"--max-size {self.max_size}: expected bytes, 1 or more")
         ratio = self.max_latency_ratio
-        refuse(ratio is not None and ratio <= 0, f"--max-latency-ratio {ratio}: expected more than 0")
+        refuse(ratio is not None and not 0 < ratio < math.inf, f"--max-latency-ratio {ratio}: expected a number above 0, such as 0.8")

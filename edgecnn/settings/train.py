@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 
 from edgecnn.settings.augment import Augment
@@ -71,7 +72,7 @@ class Train:
         refuse(not 0 < self.learning_rate <= 10, f"learning rate {self.learning_rate}: expected above 0 and at most 10")
         refuse(self.warmup < 0, f"warm-up {self.warmup}: expected epochs, 0 or more")
         refuse(self.optimizer not in OPTIMIZERS, f"optimizer '{self.optimizer}': expected one of {', '.join(OPTIMIZERS)}")
-        refuse(self.weight_decay < 0, f"weight decay {self.weight_decay}: expected 0 or more")
+        refuse(not 0 <= self.weight_decay < math.inf, f"weight decay {self.weight_decay}: expected 0 or more")
         refuse(not 0 <= self.label_smoothing < 1, f"label smoothing {self.label_smoothing}: expected from 0 to below 1")
         refuse(self.patience is not None and self.patience < 1, f"patience {self.patience}: expected 1 or more epochs")
         refuse(self.precision not in PRECISIONS, f"precision '{self.precision}': expected one of {', '.join(PRECISIONS)}")
@@ -83,7 +84,7 @@ class Train:
         refuse(not 0 <= self.freeze <= self.epochs, f"freeze {self.freeze}: expected epochs from 0 to all {self.epochs}")
         refuse(not 0 < self.thaw_rate <= 1, f"thaw rate {self.thaw_rate}: expected a factor above 0, at most 1")
         refuse(self.thaw_rate != 1 and not self.freeze, f"thaw rate {self.thaw_rate} without freeze: expected epochs to freeze for, or a lower learning rate")
-        refuse(self.temperature <= 0, f"temperature {self.temperature}: expected above 0")
+        refuse(not 0 < self.temperature < math.inf, f"temperature {self.temperature}: expected above 0")
         refuse(not 0 <= self.teacher_share <= 1, f"teacher's share {self.teacher_share}: expected from 0 to 1")
 
     def _check_schedule(self) -> None:

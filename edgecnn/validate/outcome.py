@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from edgecnn.runtime.contract import Runner
+
+# Pictures that a statistic looks at together: what it needs beside the answers does not grow with their number.
+TOGETHER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ def empty(count: int, answers: int, labelled: bool) -> Outcome:
         np.empty(count, np.int32), np.empty(count, bool), np.empty(count, np.float32),
         np.empty(known, np.float32), np.empty(known, bool), np.empty(known, np.float32), answers,
     )  # fmt: skip
+
+
+def parts(count: int) -> Iterator[slice]:
+    """The rows of `count` pictures, `TOGETHER` at a time."""
+    return (slice(start, min(start + TOGETHER, count)) for start in range(0, count, TOGETHER))
 
 
 def recorder(outcome: Outcome, truth: np.ndarray | None, offset: int, probabilities: Callable[[np.ndarray], np.ndarray]) -> Callable[[int, np.ndarray], None]:

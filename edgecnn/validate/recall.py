@@ -30,7 +30,7 @@ def key(subject: Subject, sample: Sample, truth: np.ndarray | None) -> str:
     host = this_host()
     parts = [
         CODE_VERSION, files.sha256(subject.path), subject.path.suffix, asdict(subject.preprocessing), subject.label_offset, asdict(sample.about),
-        hashlib.sha256(truth.tobytes()).hexdigest() if truth is not None else "", host.processor, host.versions,
+        hashlib.sha256(truth).hexdigest() if truth is not None else "", host.processor, host.versions,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

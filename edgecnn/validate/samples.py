@@ -93,7 +93,7 @@ def load(name: str, preprocessing: Preprocessing, split: str, count: int | None,
 
 
 def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:
-    """Which output each class of the data means, [classes]; None where the network knows other classes than the data has.
+    """Which output each class of the data means, int32 [classes]; None where the network knows other classes than the data has.
 
     Args:
         classes: of the data set.
@@ -101,11 +101,11 @@ def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -
         answers: outputs after the background ones.
     """
     if not labels:
-        return np.arange(len(classes)) if len(classes) == answers else None
+        return np.arange(len(classes), dtype=np.int32) if len(classes) == answers else None
     place = {name: i for i, name in reversed(list(enumerate(labels)))}
     if any(name not in place for name in classes):
         return None
-    return np.array([place[name] for name in classes])
+    return np.array([place[name] for name in classes], np.int32)
 
 
 def _about(dataset: Dataset, split: str, count: int, preprocessing: Preprocessing) -> Pictures:

@@ -72,7 +72,7 @@ def _rows(path: Path, content: bytes) -> list[tuple[str, str, float]]:
         if raw and str(raw[0][0]).strip().lower() in _HEADS:
             raw = raw[1:]
         found = [(str(row[0]).strip(), str(row[1]).strip(), float(row[2]) if len(row) > 2 and row[2] not in ("", None) else float("nan")) for row in raw]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, csv.Error) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise BadFile(f"{path} is no file of answers ({type(error).__name__}: {error}); {EXPECTED}") from error
     if not found:
         raise BadFile(f"{path} holds no answers; {EXPECTED}")
