@@ -34,9 +34,9 @@ from edgecnn.settings import FINE_TUNING, Cluster, Compress, Export, Prune, Quan
 HEAD = ("architecture", "pixels", "weights", "zeros asked", "zeros found", "values a channel, most", "operators of the int8 file", "of them float", "green")
 WIDTH, CLUSTERS, SHARE = 0.125, 16, 0.3
 
-# A hundred layers deep, where what a step of compression does to the mean of each layer adds up until one class wins for every picture. Hundreds of steps of
-# fine-tuning take that back; here it is taken back after each step of compression: batch norms are measured afresh and the logits' biases set their means.
-MENDED = ("resnet110", "densenet_bc_100_12")
+# Where what a step of compression does to the mean of each layer adds up until one class wins for every picture. Hundreds of steps of fine-tuning take that
+# back; here it is taken back after each step of compression: batch norms are measured afresh and the logits' biases set their means.
+MENDED = ("resnet110", "densenet_bc_100_12", "resnext50_form_d")
 
 
 def main() -> int:
