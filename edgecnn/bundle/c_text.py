@@ -15,8 +15,9 @@ _TYPES = {"float32": "float", "uint8": "uint8_t", "int8": "int8_t", "int16": "in
 _ORDERS = {"rgb": "EDGECNN_RGB", "bgr": "EDGECNN_BGR", "grey": "EDGECNN_GREY"}
 _BYTES = tuple(str(value) for value in range(256))
 _IN_LINE = 24
-# Probability by which kernels of another runtime, or without XNNPACK, may be off for the very same input.
-RUNTIME = 0.02
+# Probability by which kernels of another runtime, or without XNNPACK, may be off for the very same input: TensorFlow Lite Micro was 0.031 off at most, in int8
+# on a picture between two classes (tests/test_tflm.py).
+RUNTIME = 0.04
 
 
 def header(name: str, context: Context, memory: Arena) -> str:
