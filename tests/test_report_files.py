@@ -145,7 +145,7 @@ class TestTheCommand:
         refused(validate(model, *limit, option, tmp_path), "is a folder", str(tmp_path))
         refused(validate(model, *limit, option, tmp_path / "file" / "out"), "is no folder")
         refused(validate(model, *limit, option, model), "write over a file that is read")
-        refused(validate(model, *limit, option, ""), "names no file")
+        refused(validate(model, *limit, option, ""), f"{option} came empty; expected FILE")
         assert model.read_bytes() == before
 
     def test_other_wrong_uses(self, exported, tmp_path):

@@ -70,8 +70,6 @@ def write(args: argparse.Namespace, report: Report) -> None:
 
 def _asked(args: argparse.Namespace) -> dict[str, str]:
     given = {option: getattr(args, option) for option in OPTIONS}
-    if "" in given.values():
-        raise BadSetting(f"--{next(o for o, place in given.items() if place == '')} names no file; expected a path")
     return {option: place for option, place in given.items() if place is not None and not (option == "markdown" and place == STDOUT)}
 
 
