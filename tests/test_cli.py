@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,13 +72,15 @@ def test_list_has_every_row_of_every_table() -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["list"]], ids=" ".join)
 def test_answers_at_once(words: list[str]) -> None:
-    """Whole process, best of three, so that a busy machine does not decide; the limits are those of the design."""
-    times = []
+    """Whole process, best of three; the limits are those of the design, on a busy machine as many starts of Python alone as they are on a free one."""
+    ours, bare = [], []
     for _ in range(3):
-        start = time.perf_counter()
-        process(*words)
-        times.append(time.perf_counter() - start)
-    assert min(times) <= (0.3 if words == ["--help"] else 0.5)
+        for times, start in ((ours, lambda: process(*words)), (bare, lambda: subprocess.run([sys.executable, "-c", ""], check=True))):
+            begun = time.perf_counter()
+            start()
+            times.append(time.perf_counter() - begun)
+    limit, starts = (0.3, 10) if words == ["--help"] else (0.5, 16)
+    assert min(ours) <= max(limit, starts * min(bare))
 
 
 def test_train_export_validate_predict(exported: Path, tmp_path: Path) -> None:
