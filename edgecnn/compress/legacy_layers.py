@@ -16,8 +16,8 @@ from edgecnn.errors import BadSetting
 
 # What a layer's configuration says that decides nothing of what it computes, or that tf_keras does not know.
 DROPPED = ("dtype", "build_config", "quantization_config", "renorm", "synchronized", "batch_shape", "optional", "sparse", "ragged", "input_shape")
-# Channels times filters up to which a grouped convolution is one dense kernel: forth and back on two cores that was faster than a convolution a group at 64 x 64,
-# and slower at 128 x 256.
+# Channels times filters up to which a grouped convolution is one dense kernel: on two cores, forth and back, that was faster than a convolution a
+# group at 64 x 64, and slower at 128 x 256.
 FEW = 128 * 128
 PLAIN = ("Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization", "ReLU", "Softmax", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D",
          "GlobalMaxPooling2D", "Add", "Multiply", "Concatenate", "ZeroPadding2D", "Flatten", "Reshape", "Rescaling")  # fmt: skip
