@@ -24,6 +24,14 @@ class BadFile(EdgeCNNError):
     """A file that is missing, unreadable, unwritable, damaged or of the wrong kind."""
 
 
+class UnsafeModelError(BadFile):
+    """A model file that would run code of its author when it is opened."""
+
+
+class UnknownInputError(EdgeCNNError):
+    """A model that does not say what its input wants; the message lists the choices."""
+
+
 class BadData(EdgeCNNError):
     """A data set that cannot be used as it was asked for."""
 
