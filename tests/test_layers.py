@@ -18,7 +18,8 @@ from edgecnn.schemes import SCHEMES
 
 ORDER = (
     "door", "errors", "files", "papers", "catalog", "schemes", "settings", "card", "progress", "statistics", "labels", "zoo",
-    "arch", "formats", "runtime", "packing", "data", "sources", "predict", "train", "compress", "export", "validate", "optimize", "bundle", "__init__", "cli", "__main__",
+    "arch", "formats", "runtime", "packing", "data", "sources", "predict", "train", "compress", "export", "validate", "optimize", "bundle",
+    "__init__", "cli", "__main__",
 )  # fmt: skip
 HEAVY = (
     "tensorflow", "tensorflow_model_optimization", "tf_keras", "keras", "jax", "torch", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer", "numpy",
