@@ -15,8 +15,9 @@ from edgecnn import runtime
 from edgecnn.card import Preprocessing
 from edgecnn.errors import CheckFailed
 from edgecnn.export import flatbuffer, metadata, tasks
-from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, TensorNotes, archive
+from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, TensorNotes
 from edgecnn.export.tasks import batch
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import tflite_file
 
 SHIPPED = ROOT / "models" / "sign-digits" / "squeezenet_int8.tflite"

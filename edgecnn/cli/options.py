@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgecnn.card import Preprocessing
 from edgecnn.cli.parser import numbers
+
+if TYPE_CHECKING:
+    from edgecnn.sources.given_input import GivenInput
 
 
 def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True, labels: bool = True) -> None:
@@ -22,35 +24,29 @@ def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = Tru
 
 def add_input(group: argparse._ArgumentGroup) -> None:
     """--mean, --std, --order, --resize."""
-    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
-    group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
-    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
+    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255")
+    group.add_argument("--std", type=numbers, metavar="S", help="(default of both: what card, metadata, graph or labeled photos show)")
+    usual = "the usual ones by name: raw (pixels as they are), unit (/255), tf (/127.5 - 1), torch or caffe (ImageNet's mean)"
+    group.add_argument("--preprocess", metavar="NAME", help=f"mean, std and order together, {usual}")
+    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr, grey or rgba")
     group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
 
 
 def said_of_input(args: argparse.Namespace) -> dict[str, object]:
     """What was said of the input, as fields of `Preprocessing`."""
-    return {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
+    fields: dict[str, object] = {}
+    if getattr(args, "preprocess", None) is not None:
+        from edgecnn.sources.given_input import fields_of_mapping
+
+        fields = fields_of_mapping(args.preprocess)
+    return fields | {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
 
 
-def preprocessing(args: argparse.Namespace, model: str | Path) -> Preprocessing | None:
-    """What the options say, over what the model's file and card say; None when no option was given."""
-    given = said_of_input(args)
-    if not given and args.image_size is None:
-        return None
-    if args.image_size is not None:
-        order = args.order or "rgb"
-        return replace(Preprocessing(args.image_size, args.image_size, order, (128.0,), (128.0,)), **given)
-    return replace(_own(model), **given)
+def given_input(args: argparse.Namespace) -> GivenInput:
+    """What the options say of the input; what they leave out is taken from evidence."""
+    from edgecnn.sources.given_input import GivenInput
 
-
-def _own(model: str | Path) -> Preprocessing:
-    from contextlib import closing
-
-    from edgecnn.runtime import open_model
-
-    with closing(open_model(model)) as runner:
-        return runner.preprocessing
+    return GivenInput(said_of_input(args), getattr(args, "image_size", None))
 
 
 def label_names(path: str | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.contract import RawPixels, Runner
 from edgecnn.runtime.file_info import FileInfo
 
 # suffix -> (room, class); a runtime is one class and one row here.
@@ -32,17 +32,18 @@ READERS: dict[str, str] = {
 }
 
 
-def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | None = None, threads: int = 1) -> Runner:
+def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> Runner:
     """Open a model or an export for running.
 
     Args:
         path: a .tflite, .onnx, .ort, .keras or .h5 file.
-        preprocessing: how pictures become the input; None takes it from the file's card, and from the common
-            (pixel - 128) / 128 at the file's own input size where it has no card.
+        preprocessing: how pictures become the input; None takes it from the file's card; RawPixels feeds pixels as they are, at the file's own size,
+            as `edgecnn.sources` does until it knows more.
         threads: processor threads that one run may use.
 
     Raises:
         BadFile: missing, damaged, or not an image classifier (one picture in, one row of class scores out).
+        UnknownInputError: no preprocessing, and the file has no card; `edgecnn.sources.open_classifier` finds evidence.
     """
     path = Path(path)
     module, name = _room(path, RUNNERS)

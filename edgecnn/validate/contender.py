@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from edgecnn.progress import Advance, Progress
 from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.validate import outcome as outcomes
 from edgecnn.validate.outcome import Outcome
 from edgecnn.validate.subjects import Subject
@@ -84,6 +85,11 @@ class Contender:
         self.start()
         return self.runners[max(self.runners) if self.is_keras else 1]
 
+    @property
+    def score_kind(self) -> ScoreKind | None:
+        """What the scores mean; None before any image was answered."""
+        return ScoreKind(self.outcome.score_kind) if self.outcome and self.outcome.score_kind else None
+
     @cached_property
     def answers(self) -> int:
         """Outputs that are answers: those after the background ones; waits until the model is loaded.
@@ -96,7 +102,7 @@ class Contender:
         path, offset = self.subject.path, self.subject.label_offset
         outputs = self.main_runner.classes
         if outputs - offset < 2:
-            raise BadData(f"{path} gives {outputs} scores; a label offset of {offset} leaves fewer than 2")
+            raise BadData(f"{path} answers with {outputs} classes; a label offset of {offset} leaves fewer than 2")
         for_outputs(self.subject.labels, outputs, offset, path)
         return outputs - offset
 
@@ -113,7 +119,7 @@ class Contender:
         take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
         with progress.track(f"evaluating {self.name}", count) as advance:
             self._stream(runner, pictures, take, advance)
-        return found
+        return replace(found, score_kind=runner.score_kind.value if runner.score_kind else "")
 
     def _stream(self, runner: Runner, pictures: pool.Pictures, take: Callable[[int, np.ndarray], None], advance: Advance) -> None:
         if self.ray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
-from edgecnn.validate import extras, latency, recall, row, samples
+from edgecnn.validate import class_notes, extras, latency, recall, row, samples
 from edgecnn.validate.asked import Asked
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.extras import Shown
@@ -41,6 +41,8 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
     times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
     rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
+    notes += class_notes.source_notes(exports, sample.classes)
+    notes += [note for c, one in zip(exports, rows, strict=True) for note in class_notes.class_notes(c, one, truth, sample.classes)]
     rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
     return Group(
         sample.about,

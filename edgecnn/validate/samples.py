@@ -14,6 +14,7 @@ from edgecnn.card import Card, Preprocessing
 from edgecnn.data import DATASETS, Dataset
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
+from edgecnn.sources.class_mapping import map_classes_to_outputs
 from edgecnn.validate.report import Pictures
 
 # Seed of the draw when fewer pictures are asked for than there are.
@@ -100,12 +101,7 @@ def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -
         labels: names of the outputs; empty when not known: then classes and outputs are in the same order, if they are as many.
         answers: outputs after the background ones.
     """
-    if not labels:
-        return np.arange(len(classes), dtype=np.int32) if len(classes) == answers else None
-    place = {name: i for i, name in reversed(list(enumerate(labels)))}
-    if any(name not in place for name in classes):
-        return None
-    return np.array([place[name] for name in classes], np.int32)
+    return map_classes_to_outputs(classes, labels, answers)
 
 
 def _about(dataset: Dataset, split: str, count: int, preprocessing: Preprocessing) -> Pictures:

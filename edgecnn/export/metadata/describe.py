@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.card import Card, Preprocessing
-from edgecnn.export.metadata.notes import LabelFile, Metadata, TensorNotes
+from edgecnn.formats.tflite.metadata.notes import LabelFile, Metadata, TensorNotes
 from edgecnn.labels import for_outputs
 from edgecnn.runtime.tflite_schema import element_type, operator_name
 from edgecnn.settings import About

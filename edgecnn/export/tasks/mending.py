@@ -9,8 +9,9 @@ from pathlib import Path
 from edgecnn.card import EMBEDDED, Card, Preprocessing, loads
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.export import flatbuffer, metadata
-from edgecnn.export.metadata import LabelFile, Metadata, TensorNotes, archive, describe
+from edgecnn.export.metadata import LabelFile, Metadata, TensorNotes, describe
 from edgecnn.export.tasks import batch
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.labels import for_outputs
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.contract import Tensor

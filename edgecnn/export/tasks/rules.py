@@ -13,8 +13,9 @@ from typing import Any
 
 from edgecnn.card import EMBEDDED, Card, loads
 from edgecnn.export import metadata
-from edgecnn.export.metadata import Metadata, TensorNotes, archive
+from edgecnn.export.metadata import Metadata, TensorNotes
 from edgecnn.export.tasks import LIBRARIES, Finding
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.tflite_schema import text
