@@ -34,9 +34,6 @@ class FileFacts:
         scale, zero_point: of an integer input, real = scale * (stored - zero_point); None where the file does not say.
         dtype: of the input, numpy's name.
         graph: preprocessing found in the graph.
-        labels: names of the outputs, without background classes.
-        label_offset: background outputs before them.
-        label_source: where the labels stand.
         hint: a sentence for messages about what the network looks like; "" where it looks like nothing known.
     """
 
@@ -46,9 +43,6 @@ class FileFacts:
     zero_point: int | None = None
     dtype: str = "float32"
     graph: GraphPreprocessing | None = None
-    labels: tuple[str, ...] = ()
-    label_offset: int = 0
-    label_source: str = ""
     hint: str = ""
 
     @property
@@ -70,15 +64,19 @@ def read_facts(runner: Runner) -> FileFacts:
 
 
 def labels_of_file(path: Path) -> tuple[tuple[str, ...], int, str]:
-    """Names of the outputs, background outputs before them, and where the names stand; read without running the file."""
-    suffix = path.suffix.lower()
-    if suffix == ".tflite":
-        return _metadata_labels(_tflite_metadata(path))
-    if suffix == ".onnx":
-        from edgecnn.runtime import describe
+    """Names of the outputs, background outputs before them, and where the names stand; read without running the file.
 
-        return _onnx_labels(describe(path).metadata)
-    return (), 0, ""
+    Names in another number than the outputs name nothing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".tflite", ".onnx"):
+        return (), 0, ""
+    from edgecnn.runtime import describe
+
+    info = describe(path)
+    labels, offset, source = _metadata_labels(_tflite_metadata(path)) if suffix == ".tflite" else _onnx_labels(info.metadata)
+    outputs = info.outputs[0].shape[-1] if info.outputs and info.outputs[0].shape else None
+    return (labels, offset, source) if outputs in (None, len(labels) + offset) else ((), 0, "")
 
 
 def _tflite_metadata(path: Path) -> Metadata | None:
@@ -94,7 +92,6 @@ def _tflite_facts(runner: Runner) -> FileFacts:
     notes = _tflite_metadata(runner.path)
     image = notes.inputs[0] if notes and notes.inputs else None
     has_values = bool(image and image.mean and len(image.mean) == len(image.std))
-    labels, offset, source = _metadata_labels(notes)
     tensor = runner.input
     return FileFacts(
         mean=tuple(image.mean) if has_values else (),
@@ -103,9 +100,6 @@ def _tflite_facts(runner: Runner) -> FileFacts:
         zero_point=tensor.zero_point,
         dtype=tensor.dtype,
         graph=from_tflite(runner.path.read_bytes()),
-        labels=labels,
-        label_offset=offset,
-        label_source=source,
     )
 
 
@@ -123,15 +117,11 @@ def _onnx_facts(runner: Runner) -> FileFacts:
 
     model = onnx.load(runner.path, load_external_data=False)
     scale, zero_point = _dequantized_input(model, runner.input.name)
-    labels, offset, source = _onnx_labels({entry.key: entry.value.encode() for entry in model.metadata_props})
     return FileFacts(
         scale=scale,
         zero_point=zero_point,
         dtype=runner.input.dtype,
         graph=from_onnx(model),
-        labels=labels,
-        label_offset=offset,
-        label_source=source,
     )
 
 
