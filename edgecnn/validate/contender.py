@@ -36,6 +36,7 @@ class Contender:
         ray: whether a Ray cluster runs the pictures.
         outcome: filled by `answer`, or from the memory of an earlier run.
         runners: number of threads -> runner of that many; filled by `start`.
+        probabilities: of every image and answer, float32 [N, answers]; kept only where several labels may hold.
     """
 
     subject: Subject
@@ -44,6 +45,7 @@ class Contender:
     ray: bool = False
     outcome: Outcome | None = None
     runners: dict[int, Runner] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -106,17 +108,19 @@ class Contender:
         for_outputs(self.subject.labels, outputs, offset, path)
         return outputs - offset
 
-    def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> None:
+    def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress, *, keep_probabilities: bool = False) -> None:
         """Run over all pictures with all cores and keep what the statistics need; nothing to do when that is known already."""
+        if keep_probabilities:
+            self.probabilities = np.empty((len(pictures), self.answers), np.float32)
         if self.outcome is None:
-            self.outcome = self.outcome_of(pictures, truth, progress)
+            self.outcome = self.outcome_of(pictures, truth, progress, self.probabilities)
 
-    def outcome_of(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> Outcome:
-        """The answers to any pictures."""
+    def outcome_of(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress, keep: np.ndarray | None = None) -> Outcome:
+        """The answers to any pictures; `keep` is filled with all probabilities."""
         answers, count = self.answers, len(pictures)
         runner = self.main_runner
         found = outcomes.empty(count, answers, truth is not None)
-        take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
+        take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]), keep)
         with progress.track(f"evaluating {self.name}", count) as advance:
             self._stream(runner, pictures, take, advance)
         return replace(found, score_kind=runner.score_kind.value if runner.score_kind else "")

@@ -65,13 +65,20 @@ def parts(count: int) -> Iterator[slice]:
     return (slice(start, min(start + TOGETHER, count)) for start in range(0, count, TOGETHER))
 
 
-def recorder(outcome: Outcome, truth: np.ndarray | None, offset: int, probabilities: Callable[[np.ndarray], np.ndarray]) -> Callable[[int, np.ndarray], None]:
+def recorder(
+    outcome: Outcome,
+    truth: np.ndarray | None,
+    offset: int,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    keep: np.ndarray | None = None,
+) -> Callable[[int, np.ndarray], None]:
     """What `pool.stream` hands its scores to: fills `outcome`, a chunk at a time.
 
     Args:
         truth: right class [N], or None.
         offset: outputs before the first answer; these never count.
         probabilities: from scores as the file gives them, [n, outputs].
+        keep: takes all probabilities, float32 [N, answers]; None keeps none.
     """
 
     def take(start: int, scores: np.ndarray) -> None:
@@ -79,6 +86,8 @@ def recorder(outcome: Outcome, truth: np.ndarray | None, offset: int, probabilit
         chances = probabilities(scores)
         # One score speaks of two classes: then the probabilities are compared.
         chances, scores = chances[:, offset:], (scores if scores.shape == chances.shape else chances)[:, offset:]
+        if keep is not None:
+            keep[rows] = chances
         each = np.arange(len(scores))
         answer = scores.argmax(1)
         two = np.partition(scores, -2, axis=1)[:, -2:]

@@ -9,9 +9,9 @@ import numpy as np
 from edgecnn import files
 from edgecnn.validate import accuracy, anatomy, classes, confidence, size
 from edgecnn.validate.contender import Contender
-from edgecnn.validate.figures import InputSource
 from edgecnn.validate.report import Latency, Row
 from edgecnn.validate.samples import Sample
+from edgecnn.validate.source_figures import InputSource
 
 
 def make(contender: Contender, original: Contender | None, sample: Sample, truth: np.ndarray | None, latencies: tuple[Latency, ...]) -> Row:

@@ -31,6 +31,7 @@ class Sample:
         names: of the picture files inside the source, [N].
         classes: the data set's class names.
         about: what the report says of them.
+        targets: 1 where a class holds, uint8 [N, classes]; None where each image is of one class.
     """
 
     pictures: np.ndarray | Drawn
@@ -38,6 +39,7 @@ class Sample:
     names: Sequence[str]
     classes: tuple[str, ...]
     about: Pictures
+    targets: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ def load(name: str, preprocessing: Preprocessing, split: str, count: int | None,
         have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
         raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")
     part = dataset.splits[split]
+    targets = getattr(part, "targets", None)
     about = _about(dataset, split, min(count or len(part), len(part)), preprocessing)
     if count is None or count >= len(part):
-        return Sample(part.pictures, part.labels, part.names, dataset.classes, about)
+        return Sample(part.pictures, part.labels, part.names, dataset.classes, about, targets)
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
-    return Sample(Drawn(part.pictures, chosen), part.labels[chosen], [part.names[i] for i in chosen], dataset.classes, about)
+    names, targets = [part.names[i] for i in chosen], None if targets is None else targets[chosen]
+    return Sample(Drawn(part.pictures, chosen), part.labels[chosen], names, dataset.classes, about, targets)
 
 
 def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:
