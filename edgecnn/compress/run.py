@@ -22,6 +22,8 @@ from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Compress
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.imported_card import open_with_card
 from edgecnn.statistics import accuracy, paired_interval
 from edgecnn.train import curves, memory, optimizer
 from edgecnn.train.average import measure_norms
@@ -72,7 +74,7 @@ def run(
     settings: Compress,
     *,
     data: str | os.PathLike[str] | Dataset | None,
-    preprocessing: Preprocessing | None,
+    preprocessing: Preprocessing | GivenInput | None,
     out: str | os.PathLike[str] | None,
     name: str | None,
     progress: Progress,
@@ -86,8 +88,8 @@ def run(
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     progress.step(f"loading {path}")
-    original = KerasRunner(path, preprocessing=preprocessing)
-    card = original.card or Card(name=path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(path))
+    original = open_with_card(path, preprocessing, data=data, progress=progress).runner
+    card = original.card
     pictures = _data(card, data, progress)
     job = _Job(
         path, card, original.model, settings, pictures, folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras", zoo.find(teacher) if teacher else None

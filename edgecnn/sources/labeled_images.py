@@ -15,7 +15,7 @@ from edgecnn.progress import SILENT, Progress
 from edgecnn.sources.class_mapping import map_classes_to_outputs
 
 # Enough to tell mappings apart, few enough for a minute.
-COUNT = 1024
+COUNT = 2048
 SEED = 0
 
 

@@ -15,7 +15,7 @@ from edgecnn.sources.mappings import COLOR_MAPPINGS, GRAY_MAPPINGS, PixelMapping
 from edgecnn.statistics import holm, mcnemar
 
 # Images after which candidates that are far behind are given up.
-ROUNDS = (64, 256, 1024)
+ROUNDS = (64, 256, 1024, 2048)
 FAR_BEHIND = 1e-4
 LEVEL = 0.05
 
