@@ -18,7 +18,6 @@ from edgecnn.errors import BadData, CheckFailed, NoCalibration, unknown
 from edgecnn.export import Exported, check, memory, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import FORMATS, Format
-from edgecnn.export.keras_input import with_float_input
 from edgecnn.export.pictures import Material
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
@@ -29,6 +28,7 @@ from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
+from edgecnn.sources.keras_input import with_float_input
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16

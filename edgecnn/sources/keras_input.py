@@ -26,6 +26,9 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     try:
         copy = keras.models.clone_model(model, input_tensors=image)
         copy.set_weights(model.get_weights())
+        for layer in copy._flatten_layers():
+            if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+                layer.finalize_state()
     # Keras raises whatever a layer raises that does not take the shape.
     except Exception as error:
         text = " ".join(str(error).split())[:200]
