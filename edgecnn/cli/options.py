@@ -10,6 +10,13 @@ from edgecnn.card import Preprocessing
 from edgecnn.cli.parser import numbers
 
 
+_RESIZE = (
+    "stretch both sides to the input's (default), crop: scale the short side to it and take the center, or pad: scale the long side and add bars; "
+    "and the filter of the training: tf or keras (TensorFlow's bilinear without antialias), pillow (bilinear with antialias, the default), nearest, bicubic, "
+    "area or a full name; torchvision is Resize(256) and CenterCrop(224). Such as crop,tf-bilinear"
+)
+
+
 def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True, labels: bool = True) -> None:
     """--mean, --std, --order, --resize, and --labels and --image-size unless they are switched off."""
     group = parser.add_argument_group("for models without a card, which someone else made")
@@ -25,7 +32,7 @@ def add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
     group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
     group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
-    group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
+    group.add_argument("--resize", metavar="MODE[,FILTER]", help=_RESIZE)
 
 
 def said_of_input(args: argparse.Namespace) -> dict[str, object]:

@@ -31,7 +31,7 @@ class Overrides:
         order = self.order or base.order
         same = (order == "grey") == (base.order == "grey")
         mean, std = (base.mean, base.std) if same else ((128.0,), (128.0,))
-        return Preprocessing(base.height, base.width, order, tuple(self.mean or mean), tuple(self.std or std), self.resize or base.resize)
+        return replace(base, order=order, mean=tuple(self.mean or mean), std=tuple(self.std or std), resize=self.resize or base.resize)
 
 
 @dataclass(frozen=True)
