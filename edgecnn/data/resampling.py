@@ -125,7 +125,7 @@ def _kernel(places: np.ndarray, scale: np.float32, size: int, kernel: str, antia
     centers = _centers(places, scale)
     first = np.maximum(np.floor(centers - radius + 0.5), 0).astype(np.int64)
     taps = first[:, None] + np.arange(int(np.ceil(radius)) * 2 + 1)
-    far = np.abs((taps + 0.5 - centers[:, None]) / wide)
+    far = np.abs((taps - centers[:, None] + 0.5) * (1 / wide))
     real = np.maximum(1 - far, 0) if kernel == "triangle" else _cubic(far)
     return _trimmed(first, np.where(taps < size, real, 0.0))
 
@@ -133,7 +133,7 @@ def _kernel(places: np.ndarray, scale: np.float32, size: int, kernel: str, antia
 def _cubic(far: np.ndarray) -> np.ndarray:
     """Keys' cubic with a = -1/2."""
     near = (1.5 * far - 2.5) * far * far + 1
-    return np.where(far < 1, near, np.where(far < 2, ((-0.5 * far + 2.5) * far - 4) * far + 2, 0.0))
+    return np.where(far < 1, near, np.where(far < 2, (((far - 5) * far + 8) * far - 4) * -0.5, 0.0))
 
 
 def _table_cubic(places: np.ndarray, scale: np.float32, size: int) -> tuple[np.ndarray, np.ndarray]:
