@@ -11,10 +11,11 @@ from pathlib import Path
 
 from edgecnn import files
 from edgecnn.errors import BadFile, BadSetting
+from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
 
 VERSION = 1
 ORDERS = ("rgb", "bgr", "grey", "rgba")
-RESIZES = ("stretch", "crop")
+RESIZES = tuple(MODES)
 
 # Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
 EMBEDDED = "edgecnn.card"
@@ -31,7 +32,12 @@ class Preprocessing:
         height, width: of the input in pixels.
         order: channel order of the input; `grey` is one channel, ITU-R 601 luma of RGB; `rgba` has an opaque fourth channel.
         mean, std: one value a channel, in the order of the input, on the 0..255 scale.
-        resize: `stretch` both sides to the input's, or `crop`: scale the short side to it and take the centre.
+        resize: `stretch` both sides to the input's, `crop`: scale the short side to it and take the center, or `pad`: scale the long side to it and add
+            bars. A whole rule as `resize_rules.parse_rule` reads it, such as `crop,tf-bilinear`, sets the three fields below too.
+        resize_filter: a name of `resize_rules.FILTERS`.
+        crop_fraction: for `crop`, the share of the scaled image's side that is kept: 0.875 is Resize(256) and CenterCrop(224). At 1 the largest part
+            with the input's proportions is cut out and scaled.
+        pad_color: for `pad`, red, green and blue of the bars.
     """
 
     height: int
@@ -40,12 +46,14 @@ class Preprocessing:
     mean: tuple[float, ...] = (128.0, 128.0, 128.0)
     std: tuple[float, ...] = (128.0, 128.0, 128.0)
     resize: str = "stretch"
+    resize_filter: str = DEFAULT_FILTER
+    crop_fraction: float = 1.0
+    pad_color: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
             raise BadSetting(f"channel order '{self.order}': expected one of {', '.join(ORDERS)}")
-        if self.resize not in RESIZES:
-            raise BadSetting(f"resize rule '{self.resize}': expected one of {', '.join(RESIZES)}")
+        self._settle_resize()
         for name in ("mean", "std"):
             values = tuple(float(v) for v in getattr(self, name))
             if len(values) == 1:
@@ -59,6 +67,27 @@ class Preprocessing:
             raise BadSetting(f"std {self.std}: expected values above 0")
         if min(self.height, self.width) < 1:
             raise BadSetting(f"input {self.height}x{self.width}: expected 1 pixel or more each way")
+
+    def _settle_resize(self) -> None:
+        """Take a rule in `resize` apart, check the fields of the resize, and reset those that the mode does not use."""
+        rule = {} if self.resize in RESIZES else {"resize": "stretch", **parse_rule(str(self.resize))}
+        for key, value in rule.items():
+            object.__setattr__(self, key, value)
+        if self.resize_filter not in FILTERS:
+            raise BadSetting(f"resize filter '{self.resize_filter}': expected one of {', '.join(FILTERS)}")
+        fraction = float(self.crop_fraction) if self.resize == "crop" else 1.0
+        if not 0.05 <= fraction <= 1:
+            raise BadSetting(f"crop fraction {fraction:g}: expected 0.05 to 1, the share of the side that the center crop keeps")
+        color = tuple(self.pad_color) if self.resize == "pad" else (0, 0, 0)
+        if len(color) != 3 or any(type(value) is not int or not 0 <= value <= 255 for value in color):
+            raise BadSetting(f"pad color {', '.join(map(str, color))}: expected red, green and blue, whole numbers from 0 to 255")
+        object.__setattr__(self, "crop_fraction", fraction)
+        object.__setattr__(self, "pad_color", color)
+
+    @property
+    def resize_rule(self) -> str:
+        """All that is known of the resize as `--resize` takes it, such as `stretch` or `crop,0.875,tf-bilinear`."""
+        return rule_text(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
 
     @property
     def channels(self) -> int:
@@ -135,6 +164,9 @@ class Card:
     def dumps(self, *, lines: bool = True) -> str:
         """The card as JSON text, keys in the order of the fields; with `lines` one key a line, for people and for diffs."""
         raw = {"edgecnn_card": VERSION, **asdict(self)}
+        defaults = {f.name: f.default for f in fields(Preprocessing) if f.name in ("resize_filter", "crop_fraction", "pad_color")}
+        # Left out where they say nothing new, so that versions without these fields read the card.
+        raw["preprocessing"] = {key: value for key, value in raw["preprocessing"].items() if key not in defaults or value != defaults[key]}
         if not lines:
             return json.dumps(raw, ensure_ascii=False)
         return "{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in raw.items()) + "\n}"

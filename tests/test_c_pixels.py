@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
+import re
 import shutil
 import subprocess
 
@@ -15,6 +17,9 @@ from PIL import Image, ImageOps
 
 from edgecnn.bundle import bundle
 from edgecnn.card import Preprocessing
+from edgecnn.data import pictures
+from edgecnn.data.geometry import short_sides
+from edgecnn.resize_rules import FILTERS
 from edgecnn.runtime.preprocess import Encoder
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
@@ -40,6 +45,33 @@ def test_pixels_are_pillows_in_every_orientation_and_size(tmp_path, resize, size
         wanted = np.asarray(fit(ImageOps.exif_transpose(image), size, Image.Resampling.BILINEAR))
         pixels = run(loaded, model, stored, i % 8 + 1, np.empty((height, width, 3), np.uint8), "edgecnn_pixels")
         assert np.abs(pixels.astype(int) - wanted).max() <= app_cases.STEPS, (tall, wide, i % 8 + 1)
+
+
+def test_every_filter_and_mode_gives_edgecnns_own_bytes(tmp_path):
+    """Lanczos alone may be a step off, where the sine of a C library ends in another bit."""
+    folder = bundle(INT8, "c", out=tmp_path / "b", count=1).folder
+    source, rng = folder / "model_mobilenet_int8.c", np.random.default_rng(2)
+    told = source.read_text()
+    for rule, name in itertools.product(("stretch", "crop", "crop,0.875", "pad,#1020f0"), FILTERS):
+        said = Preprocessing(31, 24, resize=f"{rule},{name}")
+        scaled = short_sides(said) if said.crop_fraction < 1 else (0, 0)
+        changed = {"width": 24, "height": 31, "resize": f"EDGECNN_{said.resize.upper()}", "filter": f"EDGECNN_{name.upper().replace('-', '_')}"}
+        changed |= {"scaled_width": scaled[0], "scaled_height": scaled[1], "bars": "{" + ", ".join(map(str, said.pad_color)) + "}"}
+        text = told
+        for key, value in changed.items():
+            text, count = re.subn(rf"\.{key} = [^\n]*,\n", f".{key} = {value},\n", text)
+            assert count == 1, key
+        place = folder / f"{said.resize_rule}".replace(",", "_").replace("#", "_").replace(".", "_")
+        place.mkdir()
+        for file in ("edgecnn.c", "edgecnn.h", "model_mobilenet_int8.h"):
+            shutil.copy(folder / file, place)
+        (place / source.name).write_text(text)
+        loaded, model = library(place, "model_mobilenet_int8")
+        for i, (tall, wide) in enumerate([(1, 1), (31, 24), (62, 48), (300, 9), (9, 300), (96, 100), *rng.integers(2, 200, (12, 2))]):
+            stored = rng.integers(0, 256, (tall, wide, 3), np.uint8)
+            pixels = run(loaded, model, stored, 1, np.empty((31, 24, 3), np.uint8), "edgecnn_pixels")
+            off = np.abs(pixels.astype(int) - pictures.fit(stored, said)).max()
+            assert off <= max(app_cases.STEPS, name == "pillow-lanczos"), (said.resize_rule, tall, wide, i)
 
 
 @pytest.mark.parametrize("order", ["rgb", "bgr", "grey"])

@@ -10,6 +10,7 @@ from edgecnn.bundle import Context
 from edgecnn.bundle.arena import Arena
 from edgecnn.bundle.golden import Golden
 from edgecnn.bundle.traps import GRID
+from edgecnn.data.geometry import short_sides
 
 _TYPES = {"float32": "float", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t"}
 _ORDERS = {"rgb": "EDGECNN_RGB", "bgr": "EDGECNN_BGR", "grey": "EDGECNN_GREY"}
@@ -37,9 +38,12 @@ def model(name: str, context: Context, table: np.ndarray) -> str:
     """NAME.c: the constant `edgecnn_model`, its labels, and `table`, [256, 1 or channels]."""
     made, said, output = context.golden, context.golden.preprocessing, context.golden.output
     labels = ",\n".join(f"    {string(label)}" for label in made.labels)
+    scaled = short_sides(said) if said.crop_fraction < 1 else (0, 0)
     fields = {
         "name": string(context.path.name), "data": f"{name}_data", "bytes": context.info.bytes, "width": said.width, "height": said.height,
         "channels": said.channels, "channels_first": int(made.channels_first), "order": _ORDERS[said.order], "resize": f"EDGECNN_{said.resize.upper()}",
+        "filter": f"EDGECNN_{said.resize_filter.upper().replace('-', '_')}", "scaled_width": scaled[0], "scaled_height": scaled[1],
+        "bars": "{" + ", ".join(map(str, said.pad_color)) + "}",
         "input_type": f"EDGECNN_{made.input.dtype.upper()}", "output_type": f"EDGECNN_{output.dtype.upper()}", "table": "table", "tables": table.shape[1],
         "output_scale": real(output.scale or 1.0), "output_zero_point": output.zero_point or 0, "gives_probabilities": int(made.gives_probabilities),
         "classes": len(made.labels), "labels": "labels",

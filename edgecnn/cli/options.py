@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from edgecnn.sources.given_input import GivenInput
 
 
+_RESIZE = (
+    "stretch both sides to the input's (default), crop: scale the short side to it and take the center, or pad: scale the long side and add bars; "
+    "and the filter of the training: tf or keras (TensorFlow's bilinear without antialias), pillow (bilinear with antialias, the default), nearest, bicubic, "
+    "area or a full name; torchvision is Resize(256) and CenterCrop(224). Such as crop,tf-bilinear"
+)
+
+
 def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True, labels: bool = True) -> None:
     """--mean, --std, --order, --resize, and --labels and --image-size unless they are switched off."""
     group = parser.add_argument_group("for models without a card, which someone else made")
@@ -29,7 +36,7 @@ def add_input(group: argparse._ArgumentGroup) -> None:
     usual = "the usual ones by name: raw (pixels as they are), unit (/255), tf (/127.5 - 1), torch or caffe (ImageNet's mean)"
     group.add_argument("--preprocess", metavar="NAME", help=f"mean, std and order together, {usual}")
     group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr, grey or rgba")
-    group.add_argument("--resize", metavar="RULE", help="stretch both sides to the input's, or crop: scale the short side to it and take the centre")
+    group.add_argument("--resize", metavar="MODE[,FILTER]", help=_RESIZE)
 
 
 def said_of_input(args: argparse.Namespace) -> dict[str, object]:

@@ -47,7 +47,7 @@ class Origin:
 def load(source: str | os.PathLike[str], preprocessing: Preprocessing, *, strict: bool, progress: Progress) -> Dataset:
     """See `edgecnn.data.load`."""
     origin = _origin(source)
-    parts = [CODE_VERSION, *origin.identity(), preprocessing.height, preprocessing.width, preprocessing.resize]
+    parts = [CODE_VERSION, *origin.identity(), preprocessing.height, preprocessing.width, preprocessing.resize_rule]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     rows, manifest = cache.find(key) or _build(origin, key, preprocessing, progress)
     if manifest.summary.skipped:

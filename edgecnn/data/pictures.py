@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from edgecnn import files
 from edgecnn.card import Preprocessing
+from edgecnn.data import resampling
 from edgecnn.errors import BadData, BadFile
 
 # What Pillow may take a file for, whatever its suffix says; JPEG includes the MPO that phones write. EPS, which would start Ghostscript, stays out.
@@ -41,7 +42,7 @@ def decode_bytes(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
     Raises:
         BadFile: not a picture, cut short, or too large; the message is the bare reason.
     """
-    return _decoded(content, lambda image: np.asarray(_resized(_rgb(ImageOps.exif_transpose(image)), preprocessing)))
+    return _decoded(content, lambda image: resampling.resize(_rgb(ImageOps.exif_transpose(image)), preprocessing))
 
 
 def any_picture(picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -63,7 +64,7 @@ def any_picture(picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Ima
     with quiet():
         try:
             if isinstance(picture, Image.Image):
-                return np.asarray(_resized(_rgb(ImageOps.exif_transpose(picture)), preprocessing))
+                return resampling.resize(_rgb(ImageOps.exif_transpose(picture)), preprocessing)
             return decode_bytes(bytes(picture), preprocessing)
         except BadFile as error:
             raise BadFile(f"{type(picture).__name__} given as a picture: {error}; expected a whole JPEG, PNG, BMP, GIF, WebP, TIFF or PPM picture") from error
@@ -104,7 +105,7 @@ def fit(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Upright uint8 RGB [any height, any width, 3] at the size of `preprocessing`; BadData for anything else."""
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
         raise BadData(f"a picture of shape {list(picture.shape)} and type {picture.dtype}; expected uint8 RGB [height, width, 3] with values from 0 to 255")
-    return np.asarray(_resized(Image.fromarray(picture), preprocessing))
+    return resampling.resize(Image.fromarray(picture), preprocessing)
 
 
 @contextlib.contextmanager
@@ -132,10 +133,3 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise BadFile("32-bit pixels, whose range nobody states")
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-
-
-def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
-    size = (preprocessing.width, preprocessing.height)
-    if preprocessing.resize == "crop":
-        return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
-    return image.resize(size, Image.Resampling.BILINEAR)

@@ -39,7 +39,7 @@ class ResolvedInput:
         """Mapping, channel order, resize rule and evidence in one sentence."""
         p = self.preprocessing
         order = p.order.upper().replace("GREY", "gray")
-        return f"{describe_mapping(p.mean, p.std)}, {order}, {p.height}x{p.width}, {p.resize} ({self.evidence})"
+        return f"{describe_mapping(p.mean, p.std)}, {order}, {p.height}x{p.width}, {p.resize_rule} ({self.evidence})"
 
 
 Labeled = Callable[[], "LabeledImages | None"]

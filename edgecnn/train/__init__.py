@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def preprocessing_for(
     if image_size is None:
         return known
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    return Preprocessing(height, width, known.order, known.mean, known.std, known.resize)
+    return replace(known, height=height, width=width)
 
 
 def _preprocessing(row: Architecture, weights: str | os.PathLike[str] | None) -> Preprocessing:

@@ -51,7 +51,7 @@ def _input(contender: Contender) -> InputSource | None:
     if resolved is None:
         return None
     p = resolved.preprocessing
-    return InputSource(resolved.text, resolved.source, resolved.evidence, p.order, p.mean, p.std, p.resize)
+    return InputSource(resolved.text, resolved.source, resolved.evidence, p.order, p.mean, p.std, p.resize_rule)
 
 
 def _scores(contender: Contender) -> str:

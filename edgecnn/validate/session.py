@@ -57,7 +57,7 @@ def _grouped(pairs: list[Pair], asked: Asked) -> list[tuple[str, list[Pair]]]:
         source = samples.source(asked.data, card, pair.file.path)
         size = pair.file.preprocessing
         original = pair.original.path.resolve() if pair.original else None
-        groups.setdefault((source, original, size.height, size.width, size.resize), []).append(pair)
+        groups.setdefault((source, original, size.height, size.width, size.resize_rule), []).append(pair)
     return [(str(key[0]), members) for key, members in groups.items()]
 
 

@@ -109,7 +109,7 @@ def _card(card: Card) -> list[tuple[str, str]]:
     facts = [
         ("architecture", " ".join([card.architecture or "imported", *(f"{key}={value}" for key, value in card.arguments.items())])),
         ("scheme", card.scheme),
-        ("preprocessing", f"{p.order}, {p.resize} to {p.width}x{p.height}, (pixel - {_values(p.mean)}) / {_values(p.std)}"),
+        ("preprocessing", f"{p.order}, {p.resize_rule} to {p.width}x{p.height}, (pixel - {_values(p.mean)}) / {_values(p.std)}"),
         ("labels", f"{len(card.labels)}: {', '.join(card.labels[:12])}{', ...' if len(card.labels) > 12 else ''}" if card.labels else ""),
         ("trained on", f"{data.name} ({', '.join(f'{name} {count:,}' for name, count in data.counts.items())})" if data else ""),
         *((f"accuracy {name}", f"{percent(a['top1'])} of {a['total']:.0f} pictures, {says}") for name, a in card.accuracy.items()),

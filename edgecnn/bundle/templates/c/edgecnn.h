@@ -12,7 +12,12 @@ extern "C" {
 #endif
 
 typedef enum { EDGECNN_RGB, EDGECNN_BGR, EDGECNN_GREY } edgecnn_order;
-typedef enum { EDGECNN_STRETCH, EDGECNN_CROP } edgecnn_resize;
+typedef enum { EDGECNN_STRETCH, EDGECNN_CROP, EDGECNN_PAD } edgecnn_resize;
+/* Of the training: Pillow's, rounded to bytes after each side; TensorFlow's, rounded once. All but nearest, TF_BILINEAR and TF_BICUBIC smooth when they shrink. */
+typedef enum {
+  EDGECNN_PILLOW_BILINEAR, EDGECNN_PILLOW_BICUBIC, EDGECNN_PILLOW_LANCZOS, EDGECNN_PILLOW_BOX, EDGECNN_PILLOW_NEAREST,
+  EDGECNN_TF_BILINEAR, EDGECNN_TF_BILINEAR_ANTIALIAS, EDGECNN_TF_BICUBIC, EDGECNN_TF_BICUBIC_ANTIALIAS, EDGECNN_TF_AREA, EDGECNN_TF_NEAREST
+} edgecnn_filter;
 typedef enum { EDGECNN_FLOAT32, EDGECNN_UINT8, EDGECNN_INT8, EDGECNN_INT16 } edgecnn_type;
 
 typedef struct {
@@ -22,7 +27,10 @@ typedef struct {
   int width, height, channels; /* of the input */
   int channels_first;          /* the input is planes: [1, channels, height, width] */
   edgecnn_order order;         /* of the input's channels */
-  edgecnn_resize resize;       /* stretch both sides, or cut out the middle in the input's proportions */
+  edgecnn_resize resize;       /* stretch both sides, cut out the middle in the input's proportions, or add bars */
+  edgecnn_filter filter;
+  int scaled_width, scaled_height; /* crop: the picture is scaled to cover this before the middle is cut out; 0: it is cut out first */
+  uint8_t bars[3];             /* pad: red, green, blue */
   edgecnn_type input_type, output_type;
   const void *table;           /* what the input stores for each byte of a pixel: 256 values, or 256 for each channel */
   int tables;                  /* 1 or channels */
