@@ -13,6 +13,7 @@ import argparse
 import importlib
 import json
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from own_model_study.shape import SHAPES
 from edgecnn import files, zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.errors import unknown
+
+PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "onnxruntime", "numpy", "pillow")
 
 for _module in ("tutorials", "families", "keras2"):
     importlib.import_module(f"own_model_study.{_module}")
@@ -37,6 +40,7 @@ def main() -> int:
     args.work = args.work.resolve()
     page = args.out / "own_models.json"
     study = json.loads(page.read_text()) if page.exists() else {"rows": {}}
+    study["versions"] = {package: metadata.version(package) for package in PACKAGES}
     for name in args.only or list(SHAPES):
         if args.again:
             study["rows"].pop(name, None)

@@ -98,7 +98,7 @@ def _change(found: np.ndarray, before: np.ndarray) -> tuple[float, float, float]
 
 
 def _verdict(low: float, high: float) -> str:
-    if low <= 0 <= high:
+    if high >= 0:
         return OK
     return WRONG if high < -MARGIN else NEAR
 

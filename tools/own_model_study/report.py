@@ -14,7 +14,7 @@ from own_model_study.steps import FORMATS, STEPS
 
 HEAD = ("model", "what it is", "plain Keras", *FORMATS, "what edgecnn said about the input", "verdict")
 MEANINGS = {
-    OK: "the paired 95 % interval of the change from plain Keras holds 0, for all four files",
+    OK: "the paired 95 % interval of the change from plain Keras holds 0 or lies above it, for all four files",
     NEAR: f"it does not, and reaches within {100 * MARGIN:g} points of 0",
     RESIZE: "worse by the resize alone: equal to plain Keras on images that were resized with antialias",
     WRONG: f"the whole interval lies more than {100 * MARGIN:g} points below plain Keras, or the file does not say how it is fed",
@@ -36,7 +36,7 @@ def render(study: Mapping[str, Any]) -> str:
         "`edgecnn export MODEL --float32 --int8 --data FOLDER`, or with those in italics after edgecnn had asked for them. The files are run by LiteRT and",
         "ONNX Runtime alone, fed as their card and metadata say, on all test images. Plain Keras gets what the author of the model means. Accuracy in %,",
         "in brackets the paired 95 % interval of the change in points (Tango).",
-        "Made by `EDGECNN_DATA=FOLDER python tools/own_models.py`.",
+        f"Made by `EDGECNN_DATA=FOLDER python tools/own_models.py`; {', '.join(f'{name} {number}' for name, number in study['versions'].items())}.",
         "",
         f"{len(exported)} models: {', '.join(f'{count} {verdict}' for verdict, count in counts.most_common())}.",
         "",
