@@ -154,12 +154,12 @@ def _transfer(folder: Path, name: str, outputs: int, last: str | None = None) ->
     paths, labels = images_of(folder, "train")
     losses = keras.losses
     loss = losses.SparseCategoricalCrossentropy(from_logits=True) if outputs > 1 else losses.BinaryCrossentropy(from_logits=True)
-    _fit(model, pixels_of(paths, SIZE), labels, loss, epochs=5 if last else 12, rate=5e-3)
+    _fit(model, pixels_of(paths, SIZE), labels, loss, epochs=3 if last else 12, rate=5e-3)
     return _stored(model, folder, name)
 
 
 def _fit(model: keras.Model, inputs: np.ndarray, labels: np.ndarray, loss: Any, *, epochs: int, rate: float = 2e-3) -> None:
-    model.compile(keras.optimizers.Adam(rate), loss)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
     model.fit(inputs, labels, epochs=epochs, batch_size=32, verbose=0)
 
 

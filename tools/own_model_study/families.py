@@ -40,19 +40,19 @@ def efficientnet_v2_b0() -> keras.Model:
     return on_base(cut(base, "block4c_add"), size=48)
 
 
-@register(Shape("ResNet50V2, preprocess_input as operators", epochs=8))
+@register(Shape("ResNet50V2, preprocess_input as operators", epochs=6))
 def resnet50_v2() -> keras.Model:
     base = applications.ResNet50V2(weights=None, include_top=False, input_shape=(64, 64, 3))
     return on_base(cut(base, "conv3_block2_out"), applications.resnet_v2.preprocess_input)
 
 
-@register(Shape("DenseNet121, preprocess_input as operators (torchvision's means)", epochs=8))
+@register(Shape("DenseNet121, preprocess_input as operators (torchvision's means)", epochs=5))
 def densenet121() -> keras.Model:
     base = applications.DenseNet121(weights=None, include_top=False, input_shape=(64, 64, 3))
-    return on_base(cut(base, "pool3_pool"), applications.densenet.preprocess_input)
+    return on_base(cut(base, "pool2_pool"), applications.densenet.preprocess_input)
 
 
-@register(Shape("Xception, preprocess_input as operators", epochs=8))
+@register(Shape("Xception, preprocess_input as operators", epochs=6))
 def xception() -> keras.Model:
     base = applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3))
     cropped = layers.ZeroPadding2D(((3, 4), (3, 4)))

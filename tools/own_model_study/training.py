@@ -107,13 +107,13 @@ def _fit(backend: Any, model: Any, shape: Shape, inputs: Any, targets: Any) -> N
     batch = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
     options = {"batch_size": batch or 32, "verbose": 0}
     last = 3 if shape.fine_tune else 0
-    model.compile(backend.optimizers.Adam(shape.rate), _loss(backend, shape.scores))
+    model.compile(backend.optimizers.Adam(shape.rate), _loss(backend, shape.scores), jit_compile=False)
     model.fit(inputs, targets, epochs=1 if batch else shape.epochs - last, **options)
     if shape.fine_tune:
         (base,) = [layer for layer in model.layers if isinstance(layer, backend.Model)]
         for i, layer in enumerate(base.layers):
             layer.trainable = i >= 60 and type(layer).__name__ != "BatchNormalization"
-        model.compile(backend.optimizers.Adam(1e-4), _loss(backend, shape.scores))
+        model.compile(backend.optimizers.Adam(1e-4), _loss(backend, shape.scores), jit_compile=False)
         model.fit(inputs, targets, epochs=last, **options)
 
 
