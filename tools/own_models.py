@@ -25,6 +25,7 @@ from edgecnn import files, zoo
 from edgecnn.cli.guard import guarded
 from edgecnn.errors import unknown
 
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "onnxruntime", "numpy", "pillow")
 
 for _module in ("tutorials", "families", "keras2"):
@@ -58,7 +59,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="models of the study (default: all)")
     parser.add_argument("--steps", nargs="+", default=list(steps.STEPS), choices=steps.STEPS, help="(default: all)")
     parser.add_argument("--again", action="store_true", help="measure anew; trainings are kept")
-    parser.add_argument("--work", type=Path, default=Path("own_models.work"), help="folder for images, trainings and files (default: %(default)s)")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "own_models", help="folder for images, trainings and files (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that a command may take (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=zoo.FOLDER / "studies", help="(default: %(default)s)")
     return parser.parse_args()
