@@ -52,17 +52,17 @@ def densenet121() -> keras.Model:
     return on_base(cut(base, "pool2_pool"), applications.densenet.preprocess_input)
 
 
-@register(Shape("Xception, preprocess_input as operators", epochs=6))
+@register(Shape("Xception, preprocess_input as operators", epochs=5))
 def xception() -> keras.Model:
     base = applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3))
     cropped = layers.ZeroPadding2D(((3, 4), (3, 4)))
-    return on_base(cut(base, "block4_sepconv2_bn"), lambda x: cropped(applications.xception.preprocess_input(x)))
+    return on_base(cut(base, "block3_sepconv2_bn"), lambda x: cropped(applications.xception.preprocess_input(x)))
 
 
-@register(Shape("VGG16, caffe's preprocess_input as operators", epochs=8, rate=5e-4))
+@register(Shape("VGG16, caffe's preprocess_input as operators", size=32, epochs=8, rate=5e-4))
 def vgg16() -> keras.Model:
-    base = applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
-    return on_base(cut(base, "block3_pool"), applications.vgg16.preprocess_input)
+    base = applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
+    return on_base(cut(base, "block2_pool"), applications.vgg16.preprocess_input, size=32)
 
 
 @register(Shape("ConvNeXtTiny, Normalization inside", epochs=6, rate=1e-3))
