@@ -80,7 +80,14 @@ def test_names_in_the_file_say_which_score_is_which_class():
 
 @pytest.mark.parametrize(
     ("code", "line", "verdict"),
-    [(2, "its answers depend on the batch", "refused, rightly"), (2, "damaged", "refused"), (70, "a bug", "CRASH"), (-11, "", "CRASH"), (None, "", "CRASH")],
+    [
+        (2, "its answers depend on the batch", "refused, rightly"),
+        (2, "of two inputs", "refused"),
+        (2, "damaged (a batch)", "refused"),
+        (70, "a bug", "CRASH"),
+        (-11, "", "CRASH"),
+        (None, "", "CRASH"),
+    ],
 )
 def test_a_command_that_wrote_nothing_is_judged_by_its_end(code, line, verdict):
     assert judgement.of_command(code, line, SHAPE) == verdict

@@ -80,7 +80,8 @@ def of_command(code: int | None, line: str, shape: Shape) -> str:
     if code != 2:
         return CRASH
     wanted = shape.refusal or shape.may_refuse
-    return f"{REFUSED}, rightly" if wanted and re.search(wanted, line) else REFUSED
+    # None of these files is damaged: a message that says so is never right.
+    return f"{REFUSED}, rightly" if wanted and re.search(wanted, line) and "damaged" not in line else REFUSED
 
 
 def _in_folder_order(scores: np.ndarray, labels: Sequence[str], offset: int, classes: Sequence[str]) -> np.ndarray:
