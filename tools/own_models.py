@@ -4,7 +4,7 @@
     EDGECNN_DATA=FOLDER python tools/own_models.py --only vgg16 rgba --again    these, anew
 
 Trains each shape of `own_model_study` for a minute at most, then runs edgecnn as a user does, each command as a process of its own. Goes on where it was cut
-off. Writes own_models.json and .md below models/studies. Exit code 1 where a file is silently wrong or a command crashed.
+off. Writes own_models.json and .md below models/studies. Exit code 1 where a file answers worse than plain Keras or a command crashed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from own_model_study import report, steps
-from own_model_study.judgement import CRASH, WRONG
+from own_model_study.judgement import CRASH, RESIZE, WRONG
 from own_model_study.shape import SHAPES
 
 from edgecnn import files, zoo
@@ -51,7 +51,7 @@ def main() -> int:
             files.write_text(page.with_suffix(".md"), report.render(study))
             print(f"{name} {step}: {_short(row)}", flush=True)
     verdicts = [row["export"]["verdict"] for row in study["rows"].values() if "export" in row]
-    return int(any(verdict.startswith((WRONG, CRASH)) for verdict in verdicts))
+    return int(any(verdict.startswith((RESIZE, WRONG, CRASH)) for verdict in verdicts))
 
 
 def _parsed() -> argparse.Namespace:
