@@ -65,10 +65,10 @@ def vgg16() -> keras.Model:
     return on_base(cut(base, "block2_pool"), applications.vgg16.preprocess_input, size=32)
 
 
-@register(Shape("ConvNeXtTiny, Normalization inside", epochs=6, rate=1e-3))
+@register(Shape("ConvNeXtTiny, Normalization inside", size=32, epochs=5))
 def convnext_tiny() -> keras.Model:
-    base = applications.ConvNeXtTiny(weights=None, include_top=False, input_shape=(64, 64, 3))
-    return on_base(cut(base, "convnext_tiny_stage_0_block_2_identity"))
+    base = applications.ConvNeXtTiny(weights=None, include_top=False, input_shape=(32, 32, 3))
+    return on_base(cut(base, "convnext_tiny_stage_0_block_1_identity"), size=32)
 
 
 @register(Shape("a perceptron on [28, 28], pixel/255 outside", images="digits", size=28, order="gray", outside="no channel axis, /255"))
