@@ -85,7 +85,7 @@ StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterA
 StatelessRandomUniformFullIntV2 StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessShuffle StatelessTruncatedNormalV2 RngReadAndSkip RngSkip
 AssignAddVariableOp AssignSubVariableOp AssignVariableOp DisableCopyOnRead ReadVariableOp ResourceGather VarHandleOp VarIsInitializedOp VariableShape
 Case DeviceIndex FakeParam If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile ToBool While NoOp Switch Merge Enter Exit LoopCond
-NextIteration ControlTrigger Assert Einsum BitwiseAnd BitwiseOr BitwiseXor Invert LeftShift RightShift
+NextIteration IteratorGetNext ControlTrigger Assert Einsum BitwiseAnd BitwiseOr BitwiseXor Invert LeftShift RightShift
 """.split())
 # Operators with which TensorFlow stores and restores variables; only in the functions and the nodes that it makes for that.
 SAVER_OPERATORS = frozenset(("SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "StringJoin", "StaticRegexFullMatch"))

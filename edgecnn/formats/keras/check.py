@@ -31,9 +31,19 @@ def check_config(file: KerasFile, custom: Collection[str] = ()) -> None:
     """
     if file.graph is not None:
         check_graph(file, file.graph)
-    if file.config is not None:
-        for problem in _problems(file.config, "the model", frozenset(custom)):
-            raise UnsafeModelError(f"{file.path}: {_printable(problem)}")
+        return
+    problem = config_problem(file, custom)
+    if problem:
+        raise UnsafeModelError(f"{file.path}: {problem}")
+
+
+def config_problem(file: KerasFile, custom: Collection[str] = ()) -> str | None:
+    """The first thing in the configuration that may not be built; None where all of it may.
+
+    What is wrong with the configuration of a SavedModel does not matter, as long as its graph alone is used.
+    """
+    found = next(_problems(file.config, "the model", frozenset(custom)), None)
+    return _printable(found) if found else None
 
 
 def check_graph(file: KerasFile, graph: SavedGraph) -> None:
