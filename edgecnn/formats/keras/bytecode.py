@@ -18,6 +18,8 @@ LAYOUTS = {"3.6": "iiiii" + "o" * 8 + "io", "3.8": "iiiiii" + "o" * 8 + "io", "3
 OLD = {124: "load", 100: "const", 83: "return", 20: "*", 23: "+", 24: "-", 27: "/"}
 NEW = {124: "load", 100: "const", 83: "return", 122: "binary", 151: "resume"}
 NEWEST = {85: "load", 83: "const", 36: "return", 45: "binary", 149: "resume"}
+# Flags of code that takes *args or **kwargs, or is a generator or a coroutine.
+GENERAL = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 BINARY = {0: "+", 5: "*", 10: "-", 11: "/"}
 
 
@@ -123,7 +125,7 @@ def _checked(version: str, parts: list[Any]) -> Code:
     plain = third == b"\x20" and objects[-1] == b"" if version == "3.11" else third == () and fourth == ()
     if not (isinstance(code, bytes) and isinstance(constants, tuple) and names == () and isinstance(variables, tuple) and len(variables) == 1 and plain):
         raise NotProven
-    if integers[0] != 1 or positional_only or keyword_only or flags & ~0x53 or len(code) % 2:
+    if integers[0] != 1 or positional_only or keyword_only or flags & GENERAL or len(code) % 2:
         raise NotProven
     return Code(tuple(_instructions(version, code)), constants)
 
