@@ -42,7 +42,12 @@ def entry(kind: str, config: dict[str, Any], module: str | None = None, **more: 
 
 def network(odd: dict[str, Any]) -> dict[str, Any]:
     layers = [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 8, 8, 3], "dtype": "float32", "name": "image"}, "name": "image", "inbound_nodes": []},
+        {
+            "class_name": "InputLayer",
+            "config": {"batch_input_shape": [None, 8, 8, 3], "dtype": "float32", "name": "image"},
+            "name": "image",
+            "inbound_nodes": [],
+        },
         odd,
         {"class_name": "Flatten", "config": {"name": "flat"}, "name": "flat", "inbound_nodes": [[["odd", 0, 0, {}]]]},
     ]
@@ -114,7 +119,10 @@ def write_h5(path: Path, config: Any) -> Path:
     with h5py.File(path, "w") as stored:
         stored.attrs["model_config"] = json.dumps(config)
         stored.attrs["keras_version"] = "2.15.0"
-        stored.create_group("model_weights").attrs["layer_names"] = np.array([b"image", b"odd", b"flat"])
+        group = stored.create_group("model_weights")
+        group.attrs["layer_names"] = np.array([b"image", b"odd", b"flat"])
+        for name in ("image", "odd", "flat"):
+            group.create_group(name).attrs["weight_names"] = np.array([], "S1")
     return path
 
 

@@ -6,7 +6,8 @@ Lists, not rules: what is not here is refused. A class that runs code, reads a f
 
 from __future__ import annotations
 
-LAYERS = frozenset("""
+LAYERS = frozenset(
+    """
 Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D
 AvgPool1D AvgPool2D AvgPool3D AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D BatchNormalization
 BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
@@ -21,16 +22,19 @@ RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth Rando
 SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
 SpectralNormalization Subtract ThresholdedReLU UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell StackedRNNCells Bidirectional TimeDistributed ConvLSTM1D ConvLSTM2D ConvLSTM3D Pipeline
-""".split())
+""".split()
+)
 MODELS = frozenset(("Functional", "Model", "Sequential"))
 # Of Keras 2: each names a function of TensorFlow, which has to be one of FUNCTIONS.
 OP_LAYERS = frozenset(("TFOpLambda", "SlicingOpLambda"))
 # Not layers, but parts of them.
-PARTS = frozenset("""
+PARTS = frozenset(
+    """
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal
 RandomUniform TruncatedNormal VarianceScaling Zeros STFT STFTInitializer GlorotNormalV2 GlorotUniformV2 HeNormalV2 HeUniformV2 OnesV2 ZerosV2 L1 L2 L1L2
 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy FloatDTypePolicy DTypePolicyMap Policy PolicyV1
-""".split())
+""".split()
+)
 # Marks of plain data in a configuration.
 DATA = frozenset(("__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__tuple__", "TensorShape", "CollectionDict"))
 # Modules of Keras whose classes these lists name; of each, or of what lies inside it.
@@ -45,16 +49,19 @@ MODULES = (
 OPERATIONS = tuple(f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "image", "linalg"))
 CORE = frozenset("Cast ConvertToTensor SaturateCast Scatter ScatterUpdate Slice SliceUpdate StopGradient Unstack".split())
 
-ACTIVATIONS = frozenset("""
+ACTIVATIONS = frozenset(
+    """
 celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid
 silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
-""".split())
+""".split()
+)
 # Modules from which an activation may be named as a function; it is then taken by its name alone, from Keras.
 ACTIVATION_MODULES = ("builtins", "keras.activations", "keras.src.activations", "keras.src.ops.nn", "tf_keras.src.activations", "tensorflow.python.ops",
                       "tensorflow.nn", "tensorflow.keras.activations", "keras.ops")  # fmt: skip
 
 # Functions of TensorFlow that a TFOpLambda may name. Each is in `tf_functions.TRANSLATIONS`, which says what it becomes.
-FUNCTIONS = frozenset("""
+FUNCTIONS = frozenset(
+    """
 __operators__.add __operators__.getitem abs add cast clip_by_value compat.v1.pad compat.v1.transpose compat.v1.squeeze concat convert_to_tensor divide exp
 expand_dims identity image.resize image.grayscale_to_rgb image.rgb_to_grayscale image.per_image_standardization keras.backend.mean math.abs math.add math.divide
 math.exp math.log math.maximum math.minimum math.multiply math.negative math.pow math.reduce_max math.reduce_mean math.reduce_min math.reduce_sum math.rsqrt
@@ -62,10 +69,12 @@ math.scalar_mul math.sigmoid math.sqrt math.square math.subtract math.tanh math.
 nn.depth_to_space nn.elu nn.gelu nn.l2_normalize nn.leaky_relu nn.log_softmax nn.max_pool nn.max_pool2d nn.relu nn.relu6 nn.selu nn.sigmoid nn.silu nn.softmax
 nn.softplus nn.space_to_depth nn.swish nn.tanh pad pow reduce_max reduce_mean reduce_min reduce_sum reshape reverse sigmoid sqrt square squeeze stack
 stop_gradient subtract tanh transpose truediv math.softplus math.l2_normalize math.divide_no_nan
-""".split())
+""".split()
+)
 
 # Operators of a SavedModel's graph. Nothing here reads or writes files, talks to a network, calls back into Python or ends the process.
-GRAPH_OPERATORS = frozenset("""
+GRAPH_OPERATORS = frozenset(
+    """
 Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh BatchMatMul BatchMatMulV2 BatchMatMulV3 Bincount Bucketize Cast Ceil ClipByValue
 Cos Cosh Cumprod Cumsum DenseBincount Div DivNoNan Equal Erf Erfc Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual Inv IsFinite IsInf IsNan Less LessEqual
 LinSpace Log Log1p LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean Min Minimum Mod Mul MulNoNan Neg NotEqual Pow Prod Range RealDiv Reciprocal Rint Round
@@ -86,6 +95,7 @@ StatelessRandomUniformFullIntV2 StatelessRandomUniformIntV2 StatelessRandomUnifo
 AssignAddVariableOp AssignSubVariableOp AssignVariableOp DisableCopyOnRead ReadVariableOp ResourceGather VarHandleOp VarIsInitializedOp VariableShape
 Case DeviceIndex FakeParam If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile ToBool While NoOp Switch Merge Enter Exit LoopCond
 NextIteration IteratorGetNext ControlTrigger Assert Einsum BitwiseAnd BitwiseOr BitwiseXor Invert LeftShift RightShift
-""".split())
+""".split()
+)
 # Operators with which TensorFlow stores and restores variables; only in the functions and the nodes that it makes for that.
 SAVER_OPERATORS = frozenset(("SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "StringJoin", "StaticRegexFullMatch"))

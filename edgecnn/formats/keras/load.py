@@ -148,7 +148,7 @@ def _functional(file: KerasFile, model: keras.Model, image_size: tuple[int, int]
     sides = layer_configs.fixed(shape if shape and len(shape) == 4 else [None, None, None, 3], image_size)
     if None in sides[1:]:
         raise BadFile(f"{file.path} holds a {type(model).__name__} without a declared input; say the size of its images: --image-size PIXELS")
-    image = keras.Input(batch_shape=sides)
+    image = keras.Input(batch_shape=(None, *sides[1:]))
     wrapped = keras.Model(image, model(image, training=False))
     wrapped._edgecnn_wrapped = True
     return wrapped
@@ -165,5 +165,3 @@ def _one_in_one_out(file: KerasFile, model: keras.Model, options: trust.LoadingO
     if names.count(options.output) != 1:
         raise BadFile(f"{file.path} has no output '{options.output}'; choose one of {', '.join(names)[:300]}")
     return keras.Model(model.inputs, model.outputs[names.index(options.output)], name=model.name)
-
-

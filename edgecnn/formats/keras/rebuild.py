@@ -64,7 +64,9 @@ def _input_name(entries: list[Config]) -> str | None:
 
 def _first_shape(entries: list[Config], config: Config) -> list[int | None]:
     first = entries[0]["config"]
-    shape = first.get("batch_shape") or first.get("batch_input_shape") or config.get("build_input_shape") or entries[0].get("build_config", {}).get("input_shape")
+    shape = (
+        first.get("batch_shape") or first.get("batch_input_shape") or config.get("build_input_shape") or entries[0].get("build_config", {}).get("input_shape")
+    )
     if shape is None and entries[0]["class_name"] in ("Functional", "Model", "Sequential"):
         inner = first["layers"][0]["config"]
         shape = inner.get("batch_shape") or inner.get("batch_input_shape")
@@ -95,7 +97,9 @@ def _functional(config: Config, image_size: tuple[int, int] | None) -> Rebuilt:
             tensors[name, index] = _named(_call(entries[name], made[name], x, arguments), name, list(tensors.values()), made[name])
         waiting = [item for item in waiting if item not in ready]
     inputs, outputs = ([_output(tensors, shifts, ref) for ref in _leaves(config[key])] for key in ("input_layers", "output_layers"))
-    model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs, name=layer_configs.valid_name(config.get("name")))
+    model = keras.Model(
+        inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs, name=layer_configs.valid_name(config.get("name"))
+    )
     return Rebuilt(model, layers, "Functional")
 
 
@@ -165,7 +169,9 @@ def _shift(name: str, entry: Config, config: Config) -> int:
 
 
 def _is_reference(value: Any, names: Config) -> bool:
-    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and value[0] in names and type(value[1]) is int and type(value[2]) is int
+    return (
+        isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and value[0] in names and type(value[1]) is int and type(value[2]) is int
+    )
 
 
 def _references(node: Any, names: Config) -> Iterator[tuple[str, int]]:

@@ -9,8 +9,6 @@ from edgecnn.formats.keras.allowed import LAYERS
 from edgecnn.formats.keras.layer_configs import FLOATS, fixed
 
 HALF = tuple(name for name in FLOATS if name != "float32")
-# How the names of layers begin that do another thing in training, beside dropout and batch normalization.
-CHANGED_BY_TRAINING = ("Random", "Gaussian", "Rand", "Mix", "Cut", "Aug")
 POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
 
 
@@ -62,7 +60,8 @@ def training_calls(value: Any) -> Iterator[str]:
             yield from training_calls(inner)
     if isinstance(value, dict):
         kind = str(value.get("class_name"))
-        plain = kind in LAYERS and not kind.startswith(CHANGED_BY_TRAINING) and "Dropout" not in kind and "BatchNorm" not in kind
+        # Augmentation layers of Keras 3 have training=True as their default, and are nothing in inference all the same.
+        plain = kind in LAYERS and not any(word in kind for word in ("Dropout", "BatchNorm", "GaussianNoise"))
         if "inbound_nodes" in value and not plain and _says_training(value["inbound_nodes"]):
             yield str(value.get("name"))[:100]
         for inner in value.values():

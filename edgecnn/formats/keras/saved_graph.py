@@ -87,5 +87,3 @@ def _content(place: Path) -> bytes:
     if place.stat().st_size > MAX_GRAPH:
         raise BadFile(f"{place} has more than {MAX_GRAPH:,} bytes; expected a graph without weights")
     return place.read_bytes()
-
-
