@@ -14,7 +14,7 @@ from edgecnn.runtime.keras_model import KerasRunner, load
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
 
 
-def classifier(spelled_out: bool) -> object:
+def classifier(spelled_out: bool, only_keras_2: bool = False) -> object:
     """A small Keras 2 classifier; spelled out, its hard-swish is made of operators, which Keras 2 saves as TFOpLambda."""
     import tensorflow as tf
     import tf_keras
@@ -24,6 +24,7 @@ def classifier(spelled_out: bool) -> object:
     image = layers.Input((16, 16, 3))
     x = layers.BatchNormalization(axis=[3])(layers.Conv2D(8, 3, 2, padding="same")(image))
     x = x * tf.nn.relu6(x + 3) / 6 if spelled_out else layers.ReLU(6.0)(x)
+    x = layers.LocallyConnected2D(4, 3)(x) if only_keras_2 else x
     x = layers.DepthwiseConv2D(3, padding="same")(x)
     return tf_keras.Model(image, layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
 
@@ -48,10 +49,13 @@ def test_what_keras_3_can_be_helped_to_read_is_a_plain_model(tmp_path):
 
 
 def test_what_only_keras_2_can_run_is_refused_where_it_must_be_converted(tmp_path):
-    classifier(True).save(tmp_path / "old.h5")
-    with pytest.raises(BadFile, match="TFOpLambda"):
+    model = classifier(True, only_keras_2=True)
+    model.save(tmp_path / "old.h5")
+    theirs = model((PICTURES.astype(np.float32) - 128) / 128).numpy()
+    assert np.abs(open_model(tmp_path / "old.h5")(PICTURES) - theirs).max() < 1e-5
+    with pytest.raises(BadFile, match="LocallyConnected2D"):
         KerasRunner(tmp_path / "old.h5")
-    refused(edgecnn("export", tmp_path / "old.h5", "--tflite"), "TFOpLambda")
+    refused(edgecnn("export", tmp_path / "old.h5", "--tflite"), "LocallyConnected2D")
 
 
 def test_keras_2_models_are_originals_too(shop, tmp_path):  # noqa: F811

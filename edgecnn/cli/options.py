@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,3 +72,24 @@ def model_file(text: str) -> Path:
     from edgecnn import zoo
 
     return Path(text) if Path(text).suffix or Path(text).exists() else zoo.find(text)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """--trust-code and --custom-objects, of every command that opens a model."""
+    group = parser.add_argument_group("for models with code of their author")
+    group.add_argument("--trust-code", action="store_true", help="run code that a model file holds (Lambda layers); only where you trust its author")
+    group.add_argument("--custom-objects", metavar="FILE.py", help="a Python file with the layers of the model, which is executed")
+
+
+@contextlib.contextmanager
+def trusted(args: argparse.Namespace) -> Iterator[None]:
+    """Open models as --trust-code and --custom-objects say, and say so on stderr."""
+    from edgecnn.formats.keras import trust
+
+    path = getattr(args, "custom_objects", None)
+    chosen = {"trust_code": getattr(args, "trust_code", False), "custom_objects": str(Path(path).resolve()) if path else None}
+    loading = replace(trust.current(), **{key: value for key, value in chosen.items() if value})
+    for note in loading.notes():
+        print(f"note: {note}", file=sys.stderr)
+    with trust.use(loading):
+        yield

@@ -1,4 +1,4 @@
-"""Runs .keras and .h5 models with Keras, compiled, on whichever backend is set."""
+"""Runs .keras and .h5 models and SavedModel folders with Keras, compiled, on whichever backend is set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.card import OUTPUT, Card, Preprocessing
-from edgecnn.errors import BadFile
+from edgecnn.errors import BadFile, UnsafeModelError
+from edgecnn.formats.keras.load import load as load_checked
 from edgecnn.runtime import keras2
 from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, settle
 from edgecnn.runtime.contract import RawPixels, Tensor
@@ -85,6 +86,8 @@ class AnyKerasRunner(KerasRunner):
         """The model; BadFile with Keras 3's reason where Keras 2 cannot read it either."""
         try:
             return load(path)
+        except UnsafeModelError:
+            raise
         except BadFile:
             model = keras2.load(path)
             if model is None or not getattr(model, "inputs", None):
@@ -97,17 +100,10 @@ def load(path: Path) -> keras.Model:
     """Load a Keras model for inference.
 
     Raises:
+        UnsafeModelError: it would run code of its author.
         BadFile: damaged, made of layers that Keras does not know, without a fixed graph, or with a weight that is NaN or infinite.
     """
-    path = files.check_file(path, "model (.keras)")
-    try:
-        model = keras.saving.load_model(path, custom_objects=keras2.READERS, compile=False)
-    # Keras hands on whatever zipfile, h5py, json and the layers raise.
-    except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise BadFile(f"{path} is not a Keras model, or is cut off or damaged ({type(error).__name__}: {text})") from error
-    if not getattr(model, "built", False) or not hasattr(model, "inputs") or not model.inputs:
-        raise BadFile(f"{path} holds a {type(model).__name__} without a declared input; expected a functional or sequential image classifier")
+    model = load_checked(path).model
     _check_weights(path, model)
     return _main(model)
 
@@ -129,7 +125,7 @@ def _main(model: keras.Model) -> keras.Model:
 def own_card(path: Path) -> Card | None:
     """The card beside a model; BadFile when it was written for another file."""
     card = cards.read(path)
-    if card and card.weights_sha256 and card.weights_sha256 != files.sha256(path):
+    if card and card.weights_sha256 and path.is_file() and card.weights_sha256 != files.sha256(path):
         raise BadFile(f"{cards.path_of(path)} is not the card of {path} (another SHA-256); put the right card beside it, or take this one away")
     return card
 

@@ -55,7 +55,7 @@ class Contender:
     @property
     def is_keras(self) -> bool:
         """Whether this is a model rather than an export."""
-        return self.subject.path.suffix.lower() in zoo.SUFFIXES
+        return zoo.is_keras(self.subject.path)
 
     def start(self) -> None:
         """Open the runners that `answer` needs.

@@ -114,7 +114,7 @@ def _resolved(path: Path, partner: Card | None, said: Said, names: ResolvedLabel
 
 def _original(path: Path, card: Card | None) -> tuple[Path | None, str]:
     """The model that a card names, beside the export or one folder up or under models/."""
-    if card is None or path.suffix.lower() in zoo.SUFFIXES:
+    if card is None or zoo.is_keras(path):
         return None, ""
     name = Path(card.name).name
     places = [folder / f"{name}{suffix}" for folder in (path.parent, path.parent.parent, zoo.FOLDER) for suffix in zoo.SUFFIXES]
