@@ -79,6 +79,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for models with code of their author")
     group.add_argument("--trust-code", action="store_true", help="run code that a model file holds (Lambda layers); only where you trust its author")
     group.add_argument("--custom-objects", metavar="FILE.py", help="a Python file with the layers of the model, which is executed")
+    parser.add_argument("--output", metavar="NAME", help="the output with the class scores, of a model that has several")
 
 
 @contextlib.contextmanager
@@ -87,7 +88,13 @@ def trusted(args: argparse.Namespace) -> Iterator[None]:
     from edgecnn.formats.keras import trust
 
     path = getattr(args, "custom_objects", None)
-    chosen = {"trust_code": getattr(args, "trust_code", False), "custom_objects": str(Path(path).resolve()) if path else None}
+    size = getattr(args, "image_size", None)
+    chosen = {
+        "trust_code": getattr(args, "trust_code", False),
+        "custom_objects": str(Path(path).resolve()) if path else None,
+        "image_size": (size, size) if size else None,
+        "output": getattr(args, "output", None),
+    }
     loading = replace(trust.current(), **{key: value for key, value in chosen.items() if value})
     for note in loading.notes():
         print(f"note: {note}", file=sys.stderr)

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadData, BadFile, EdgeCNNError, UnknownInputError
+from edgecnn.formats.keras import trust
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import ScoreKind, kind_of_values, num_classes, to_probabilities
@@ -58,11 +59,28 @@ def words(tensor: Tensor) -> str:
 
 
 def only(path: Path, tensors: list[Tensor], what: str) -> Tensor:
-    """The single input or output of an image classifier; BadFile when there are several or none."""
+    """The single input of an image classifier; BadFile when there are several or none."""
     if len(tensors) != 1:
         found = "; ".join(words(t) for t in tensors) or "none"
         raise BadFile(f"{path} has {len(tensors)} {what}s ({found}); expected an image classifier with one {what}")
     return tensors[0]
+
+
+def select_output(path: Path, tensors: list[Tensor]) -> int:
+    """Index of the output with the class scores: the single one, else the one that --output names.
+
+    Raises:
+        BadFile: there are several and none was named, or none of that name.
+    """
+    if len(tensors) == 1:
+        return 0
+    wanted = trust.current().output
+    named = [i for i, tensor in enumerate(tensors) if tensor.name == wanted]
+    if len(named) == 1:
+        return named[0]
+    found = "; ".join(words(t) for t in tensors) or "none"
+    missing = f"no output '{wanted}'" if wanted and tensors else f"{len(tensors)} outputs"
+    raise BadFile(f"{path} has {missing} ({found}); say which has the class scores: --output NAME")
 
 
 def input_layout(path: Path, tensor: Tensor) -> Layout:

@@ -16,7 +16,7 @@ from edgecnn.card import OUTPUT, Card, Preprocessing
 from edgecnn.errors import BadFile, UnsafeModelError
 from edgecnn.formats.keras.load import load as load_checked
 from edgecnn.runtime import keras2
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import kind_of_activation
@@ -37,7 +37,8 @@ class KerasRunner(PictureRunner):
         card = own_card(path)
         self.model = self.load(path)
         given = only(path, [_tensor(t) for t in self.model.inputs], "input")
-        result = only(path, [_tensor(t) for t in self.model.outputs], "output")
+        outputs = [_tensor(t) for t in self.model.outputs]
+        result = outputs[select_output(path, outputs)]
         layout = input_layout(path, given)
         chosen = settle(path, layout, card, preprocessing)
         num_scores = output_scores(path, result)

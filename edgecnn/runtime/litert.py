@@ -16,7 +16,7 @@ from edgecnn import files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import kind_of_activation
@@ -33,7 +33,8 @@ class LiteRTRunner(PictureRunner):
     def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         content = files.read_bytes(path, ".tflite model")
         info = tflite_file.info(path, content)
-        given, result = only(path, list(info.inputs), "input"), only(path, list(info.outputs), "output")
+        given, which = only(path, list(info.inputs), "input"), select_output(path, list(info.outputs))
+        result = info.outputs[which]
         layout = input_layout(path, given)
         if given.dtype not in INPUTS:
             raise BadFile(f"{path}: input {given.name} is {given.dtype}; expected {', '.join(INPUTS)}")
@@ -41,12 +42,13 @@ class LiteRTRunner(PictureRunner):
         batch = layout.batch or 1
         shape = layout.shape(batch, chosen.height, chosen.width)
         self._interpreter = _interpreter(path, content, threads, shape)
-        self._in, self._out = (d[0]["index"] for d in (self._interpreter.get_input_details(), self._interpreter.get_output_details()))
-        num_scores = output_scores(path, result) or int(self._interpreter.get_output_details()[0]["shape"][-1])
+        ends = self._interpreter.get_output_details()
+        self._in, self._out = self._interpreter.get_input_details()[0]["index"], ends[which]["index"]
+        num_scores = output_scores(path, result) or int(ends[which]["shape"][-1])
         super().__init__(path, info.card, chosen, (given, result), num_scores, batch)
         self._layout, self._threads = layout, threads
         self._encode = self._encoder(chosen)
-        self.score_kind = self.score_kind or kind_of_activation(info.last_activation, num_scores)
+        self.score_kind = self.score_kind or kind_of_activation(info.last_activation if len(info.outputs) == 1 else "", num_scores)
 
     def again(self) -> LiteRTRunner:
         """The file opened once more, in memory of its own."""

@@ -14,7 +14,7 @@ import onnxruntime
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.base import Layout, PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, settle
+from edgecnn.runtime.base import Layout, PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 
@@ -35,7 +35,8 @@ class OrtRunner(PictureRunner):
     def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         self._session = _session(path, threads)
         given = only(path, [_tensor(t) for t in self._session.get_inputs()], "input")
-        result = only(path, [_tensor(t) for t in self._session.get_outputs()], "output")
+        outputs = [_tensor(t) for t in self._session.get_outputs()]
+        result = outputs[select_output(path, outputs)]
         layout = input_layout(path, given)
         if given.dtype not in INPUTS:
             raise BadFile(f"{path}: input {given.name} is {given.dtype}; expected {', '.join(INPUTS)}")
@@ -43,7 +44,7 @@ class OrtRunner(PictureRunner):
         card = cards.loads(embedded, path) if embedded else None
         chosen = settle(path, layout, card, preprocessing)
         self._layout, self._shape = layout, layout.shape(1, chosen.height, chosen.width)[1:]
-        num_scores = output_scores(path, result) or self._probe(path, given, layout.batch or 1)
+        num_scores = output_scores(path, result) or self._probe(path, given, result.name, layout.batch or 1)
         super().__init__(path, card, chosen, (given, result), num_scores, layout.batch or BATCH)
         self._encode = self._encoder(chosen)
         self._fixed = layout.batch is not None
@@ -81,10 +82,10 @@ class OrtRunner(PictureRunner):
             rows = self._session.run([self.output.name], {self.input.name: batch})[0]
         return as_rows(self.path, rows, len(batch), self.num_scores)[: len(stored)].astype(np.float32)
 
-    def _probe(self, path: Path, given: Tensor, batch: int) -> int:
+    def _probe(self, path: Path, given: Tensor, output: str, batch: int) -> int:
         """Length of the row of scores of a file that does not declare it."""
         with in_words(path, RUNTIME):
-            rows = self._session.run(None, {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
+            rows = self._session.run([output], {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
         shape = (None, *rows.shape[1:]) if rows.ndim > 1 else rows.shape
         return output_scores(path, Tensor("output", shape, rows.dtype.name)) or 0
 

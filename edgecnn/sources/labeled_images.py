@@ -27,18 +27,26 @@ class LabeledImages:
         images: uint8 RGB [N, H, W, 3].
         answers: int64 [N], counted after the background outputs; uint8 [N, labels] where several labels may hold.
         text: what they are, such as `512 train images of trashnet`.
+        names: of their files, inside of `source`.
+        source: from which they can be read again; None where they cannot.
     """
 
     images: np.ndarray
     answers: np.ndarray
     text: str
+    names: Sequence[str] = ()
+    source: str | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def first(self, count: int) -> LabeledImages:
         """Some of them; they lie in random order."""
-        return LabeledImages(self.images[:count], self.answers[:count], self.text)
+        return self.rows(slice(0, count))
+
+    def rows(self, rows: slice) -> LabeledImages:
+        """Those of some rows."""
+        return LabeledImages(self.images[rows], self.answers[rows], self.text, self.names[rows], self.source)
 
 
 def load_labeled_images(
@@ -69,8 +77,10 @@ def load_labeled_images(
     places = np.random.default_rng(SEED).permutation(sum(map(len, parts)))[:count]
     truth = np.concatenate([part.labels for part in parts] if targets[0] is None else targets)[places]
     answers = outputs[truth] if targets[0] is None else _reordered(truth, outputs, num_outputs - label_offset)
-    images = np.stack([_row(parts, place) for place in places])
-    return LabeledImages(images, answers, f"{len(places):,} {' and '.join(splits)} images of {dataset.name}")
+    found = [_row(parts, place) for place in places]
+    images, names = np.stack([image for image, _ in found]), tuple(name for _, name in found)
+    origin = None if isinstance(source, Dataset) else str(source)
+    return LabeledImages(images, answers, f"{len(places):,} {' and '.join(splits)} images of {dataset.name}", names, origin)
 
 
 def _reordered(targets: np.ndarray, outputs: np.ndarray, answers: int) -> np.ndarray:
@@ -79,9 +89,9 @@ def _reordered(targets: np.ndarray, outputs: np.ndarray, answers: int) -> np.nda
     return placed
 
 
-def _row(parts: Sequence[datasets.Split], place: int) -> np.ndarray:
+def _row(parts: Sequence[datasets.Split], place: int) -> tuple[np.ndarray, str]:
     for part in parts:
         if place < len(part):
-            return part.pictures[place]
+            return part.pictures[place], part.names[place]
         place -= len(part)
     raise IndexError(place)

@@ -15,7 +15,9 @@ from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.labeled_images import LabeledImages
 from edgecnn.sources.mappings import BY_RANGE, describe_mapping
 from edgecnn.sources.measure_input import candidates_for, is_better, measure_input
+from edgecnn.sources.measure_resize import measure_resize
 
+GIVEN_RESIZE = {"resize", "resize_filter", "crop_fraction", "pad_color"}
 # Images on which the channel order of an input is checked whose values are known.
 FOR_ORDER = 256
 
@@ -79,6 +81,7 @@ def resolve_input(
         else:
             resolved = _of_file(raw, facts(), given) or _measured(runner, raw, facts(), given, labeled, offset, progress)
             resolved = _with_order(runner, resolved, given, labeled, offset)
+            resolved = _with_resize(runner, resolved, given, labeled, offset, progress)
     runner.set_preprocessing(resolved.preprocessing)
     return resolved
 
@@ -132,6 +135,15 @@ def _measured(runner: Runner, raw: Preprocessing, facts: FileFacts, given: Given
     if not measured.is_certain:
         raise UnknownInputError(f"{runner.path} does not say how a pixel becomes its input, and images do not decide ({measured.text}){hint}; {CHOICES}")
     return ResolvedInput(given.over(measured.best.preprocessing), "measured", measured.text)
+
+
+def _with_resize(runner: Runner, resolved: ResolvedInput, given: GivenInput, labeled: Labeled, offset: int, progress: Progress) -> ResolvedInput:
+    """Another resize rule where nothing says one and labeled images certainly ask for it."""
+    images = None if GIVEN_RESIZE & set(given.fields) else labeled()
+    if images is None:
+        return resolved
+    preprocessing, figures = measure_resize(runner, images, resolved.preprocessing, offset, progress)
+    return replace(resolved, preprocessing=preprocessing, evidence=f"{resolved.evidence}; {figures}") if figures else resolved
 
 
 def _with_order(runner: Runner, resolved: ResolvedInput, given: GivenInput, labeled: Labeled, offset: int) -> ResolvedInput:
