@@ -23,7 +23,7 @@ GENERAL = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 BINARY = {0: "+", 5: "*", 10: "-", 11: "/"}
 
 
-class NotProven(Exception):  # noqa: N818 - not an error: an answer
+class NotProven(Exception):
     """The bytecode is not one of the few forms that can be proven."""
 
 
