@@ -339,7 +339,8 @@ def test_a_damaged_saved_model_is_said_to_be_damaged(tmp_path, content):
 @pytest.mark.parametrize(
     ("function", "scale", "offset"),
     [(lambda x: x / 255, 1 / 255, 0), (lambda x: x / 255.0, 1 / 255, 0), (lambda x: x / 127.5 - 1, 1 / 127.5, -1),
-     (lambda x: (x - 127.5) / 127.5, 1 / 127.5, -1), (lambda x: x * (1 / 255), 1 / 255, 0), (lambda x: x - 128, 1, -128), (lambda x: 1 - x, -1, 1), (lambda z: 2 * z + 1, 2, 1)],
+     (lambda x: (x - 127.5) / 127.5, 1 / 127.5, -1),
+     (lambda x: x * (1 / 255), 1 / 255, 0), (lambda x: x - 128, 1, -128), (lambda x: 1 - x, -1, 1), (lambda z: 2 * z + 1, 2, 1)],
 )  # fmt: skip
 def test_usual_lambdas_are_proven_without_running_them(function, scale, offset):
     mapping = recognize({"function": [bytecode(function), None, None], "function_type": "lambda", "arguments": {}})
