@@ -13,7 +13,7 @@ from edgecnn.runtime import open_model
 from edgecnn.runtime.keras_model import KerasRunner, load
 
 # What the tiny nets want.
-WANTED = Preprocessing(tiny_nets.SIZE, tiny_nets.SIZE)
+WANTED = Preprocessing(16, 16)
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
 
 

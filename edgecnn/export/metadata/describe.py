@@ -86,7 +86,8 @@ def labels_of(card: Card, about: About, outputs: int) -> tuple[LabelFile, ...]:
     Raises:
         BadData: names in another number than the outputs.
     """
-    if not card.labels:
+    if not card.labels or outputs == 1:
+        # One score speaks of two classes; a label file has one name an output.
         return ()
     named = [("", card.labels), *about.translations]
     return tuple(

@@ -24,6 +24,10 @@ class SavedModelLayer(keras.layers.Layer):
         """[N, H, W, C] to whatever the function gives."""
         return self._function(image)[self._index]
 
+    def get_config(self) -> dict[str, Any]:
+        """There is none: raises BadFile, for whoever would copy or save the model."""
+        raise BadFile("a SavedModel without its layers can be run and exported, not changed; compress it where it was trained, or save it as .keras there")
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """As the signature declares it."""
         return (input_shape[0], *self._shape[1:])
