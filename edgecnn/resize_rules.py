@@ -62,16 +62,16 @@ CENTER = 0.875
 
 # What people type for a mode, a filter or both.
 ALIASES: dict[str, Mapping[str, object]] = {
-    **dict.fromkeys(("center-crop", "centre-crop"), {"resize": "crop"}),
-    **dict.fromkeys(("letterbox", "resize-with-pad"), {"resize": "pad"}),
-    **dict.fromkeys(("bilinear", "pillow", "pil"), {"resize_filter": "pillow-bilinear"}),
+    **{key: {"resize": "crop"} for key in ("center-crop", "centre-crop")},
+    **{key: {"resize": "pad"} for key in ("letterbox", "resize-with-pad")},
+    **{key: {"resize_filter": "pillow-bilinear"} for key in ("bilinear", "pillow", "pil")},
     "bicubic": {"resize_filter": "pillow-bicubic"},
     "lanczos": {"resize_filter": "pillow-lanczos"},
     "box": {"resize_filter": "pillow-box"},
-    **dict.fromkeys(("nearest", "load-img"), {"resize_filter": "pillow-nearest"}),
+    **{key: {"resize_filter": "pillow-nearest"} for key in ("nearest", "load-img")},
     "area": {"resize_filter": "tf-area"},
-    **dict.fromkeys(("tf", "tensorflow", "keras"), {"resize_filter": "tf-bilinear"}),
-    **dict.fromkeys(("opencv", "cv2"), {"resize_filter": "tf-bilinear"}),
+    **{key: {"resize_filter": "tf-bilinear"} for key in ("tf", "tensorflow", "keras")},
+    **{key: {"resize_filter": "tf-bilinear"} for key in ("opencv", "cv2")},
     "crop-to-aspect-ratio": {"resize": "crop", "resize_filter": "tf-bilinear"},
     "pad-to-aspect-ratio": {"resize": "pad", "resize_filter": "tf-bilinear"},
     "torchvision": {"resize": "crop", "resize_filter": "pillow-bilinear", "crop_fraction": CENTER},

@@ -22,12 +22,11 @@ from edgecnn.data import Dataset, Split
 from edgecnn.errors import BadData, BadSetting
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
-from edgecnn.runtime.preprocess import Encoder, prepare
 from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import Compress
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
-from edgecnn.sources.keras_input import with_float_input
+from edgecnn.sources.keras_input import network_inputs, with_float_input
 from edgecnn.statistics import accuracy, paired_interval
 from edgecnn.train import curves, memory, optimizer
 from edgecnn.train.average import measure_norms
@@ -165,7 +164,7 @@ def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
 
     split, count = job.data.splits["train"], PICTURES_FOR_IMPORTANCE
     chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
-    inputs = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing)
+    inputs = network_inputs(job.net, np.asarray(split.pictures[chosen]), job.card.preprocessing)
     found = cut(net, job.settings.channels, inputs, job.answers.targets(split, chosen))
     measure_norms(found.net, (inputs[part] for part in slices(len(inputs), BATCH_FOR_NORMS)))
     before, after = net.count_params(), found.net.count_params()
@@ -234,10 +233,9 @@ def _change(job: _Job, net: keras.Model, name: str, progress: Progress) -> Chang
 
 def _answers(net: keras.Model, split: Split, job: _Job) -> np.ndarray:
     """The best class of each image, int [N], or which labels hold, bool [N, labels]."""
-    found, axes = [], {"has_channel_axis": len(job.net.inputs[0].shape) == 4}
-    encode = Encoder(job.card.preprocessing, "float32", **axes)
+    found = []
     for part in slices(len(split), 64):
-        scores = np.asarray(net.predict_on_batch(encode(np.asarray(split.pictures[part]))), np.float32)
+        scores = np.asarray(net.predict_on_batch(network_inputs(net, np.asarray(split.pictures[part]), job.card.preprocessing)), np.float32)
         found.append(job.answers.decide(scores.reshape(len(scores), -1)))
     return np.concatenate(found)
 

@@ -126,11 +126,13 @@ def tflite_tensors(content: bytes) -> Tensors:
     """Open what `flatbuffer.with_all_outputs` gives: XNNPACK has to hand out every activation, and that is faster than to run without it."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
+    given = interpreter.get_input_details()[0]
+    source, shape = given["index"], tuple(given["shape"])
     watched = {d["index"]: d["name"] for d in interpreter.get_output_details()}
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        interpreter.set_tensor(source, image)
+        # A gray input may have no axis of channels.
+        interpreter.set_tensor(source, image.reshape(shape))
         interpreter.invoke()
         # Views, not copies; the interpreter refuses its next run while one of them is alive.
         return ((name, interpreter.tensor(index)()) for index, name in watched.items())
@@ -157,8 +159,9 @@ def onnx_tensors(content: bytes, names: list[str]) -> Tensors:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    rank = len(session.get_inputs()[0].shape)
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        return zip(names, session.run(names, {INPUT: image}), strict=True)
+        return zip(names, session.run(names, {INPUT: image if image.ndim == rank else image[..., 0]}), strict=True)
 
     return run

@@ -23,12 +23,11 @@ from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
-from edgecnn.runtime.preprocess import prepare
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
-from edgecnn.sources.keras_input import with_float_input
+from edgecnn.sources.keras_input import network_inputs, with_float_input
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
@@ -212,7 +211,7 @@ class Workshop:
         if not self.material.real:
             raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
         self.progress.step(f"making channels even for {self.format.suffix}")
-        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        inputs = network_inputs(self.original.model, self.material.pictures[:FOR_EVEN], self.card.preprocessing)
         return self.format.convert(equalized(self.original.model, inputs))
 
     def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.runtime.preprocess import Encoder
 
 
 def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
@@ -14,8 +16,10 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     An integer input takes the same pixels as numbers: the first layer casts them anyhow.
 
     Raises:
-        BadFile: the network cannot be built for that size.
+        BadFile: the network cannot be built for that size, or only Keras 2 can run it.
     """
+    if not isinstance(model, keras.Model):
+        raise BadFile(f"{model.name} has layers that only Keras 2 can run; it can be validated, not converted or compressed; build it with Keras 3 layers")
     tensor = model.inputs[0]
     shape = tuple(tensor.shape)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
@@ -34,6 +38,11 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
         text = " ".join(str(error).split())[:200]
         raise BadFile(f"{model.name} cannot be built for an input of {list(wanted[1:])} ({type(error).__name__}: {text}); give another --image-size") from error
     return copy
+
+
+def network_inputs(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """What a model takes, float32 [N, ...], for uint8 RGB images [N, H, W, 3]; a gray input may have no axis of channels."""
+    return Encoder(preprocessing, "float32", has_channel_axis=len(model.inputs[0].shape) == 4)(images)
 
 
 def _filled(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
