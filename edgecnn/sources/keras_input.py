@@ -19,7 +19,8 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
         BadFile: the network cannot be built for that size, or only Keras 2 can run it.
     """
     if not isinstance(model, keras.Model):
-        raise BadFile(f"{model.name} has layers that only Keras 2 can run; it can be validated, not converted or compressed; build it with Keras 3 layers")
+        kinds = sorted({type(layer).__name__ for layer in model.layers if not hasattr(keras.layers, type(layer).__name__)})
+        raise BadFile(f"{model.name} has layers that only Keras 2 can run ({', '.join(kinds)[:200]}): it can be validated, not converted or compressed")
     tensor = model.inputs[0]
     shape = tuple(tensor.shape)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
