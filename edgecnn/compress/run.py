@@ -23,7 +23,7 @@ from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.settings import Compress
 from edgecnn.statistics import accuracy, paired_interval
-from edgecnn.train import curves, memory, optimizer
+from edgecnn.train import curves, memory, optimizer, output_place
 from edgecnn.train.average import measure_norms
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 from edgecnn.train.feed import slices
@@ -94,7 +94,9 @@ def run(
     )
     if job.target.resolve() == path.resolve():
         raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
-    return _write(job, *_steps(job, progress, fresh), progress)
+    cards.check_place(job.target)
+    with output_place.claimed(job.target):
+        return _write(job, *_steps(job, progress, fresh), progress)
 
 
 def _data(card: Card, given: str | os.PathLike[str] | Dataset | None, progress: Progress) -> Dataset:
@@ -104,6 +106,8 @@ def _data(card: Card, given: str | os.PathLike[str] | Dataset | None, progress: 
         if given is None and card.data is None:
             raise BadData(f"{card.name}'s card names no data set; give labelled photos with --data FOLDER")
         found = data_sets.load(given if given is not None else card.data.name, card.preprocessing, progress=progress)
+    if found.multi_label:
+        raise BadData(f"data set {found.name} has several labels for a picture; compress takes one class for each")
     if card.labels and tuple(found.classes) != tuple(card.labels):
         raise BadData(f"data set {found.name} has classes {', '.join(found.classes[:4])} ...; expected the model's: {', '.join(card.labels[:4])} ...")
     return found

@@ -22,10 +22,13 @@ HEAD = 32
 HEIF_PACKAGE = "pillow-heif"
 _HEIF = (".heic", ".heif", ".heics", ".heifs", ".hif")
 
+# What cameras store before they make an image of it; it looks like TIFF, and Pillow would find the thumbnail.
+RAW = frozenset((".dng", ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq"))
+
 # Images that no reader here knows: a class of them is missed, other than a class of notes.
 UNREADABLE = frozenset(
-    (*_HEIF, ".jxl", ".svg", ".eps", ".ai", ".wmf", ".emf", ".pdf", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
-     ".xcf", ".exr", ".hdr", ".jxr", ".dcm", ".psb", ".crdownload", ".part", ".tmp", ".download", ".icloud")
+    (*_HEIF, *RAW, ".jxl", ".svg", ".eps", ".ai", ".wmf", ".emf", ".pdf", ".xcf", ".exr", ".hdr", ".jxr", ".dcm", ".psb", ".crdownload", ".part", ".tmp",
+     ".download", ".icloud")
 )  # fmt: skip
 
 # Files that people keep beside images; their bytes are not asked.

@@ -77,15 +77,15 @@ class Layout:
         merged = {name: sorted(raw) for name, raw in self.classes.items() if len(raw) > 1}
         if merged:
             names = tuple(f"{name} ({' and '.join(map(ascii, raw))})" for name, raw in list(merged.items())[:3])
-            yield Finding("merged", len(merged), names, f"{len(merged)} classes in folders whose names differ only in how Unicode or blanks write them")
+            yield Finding("merged", len(merged), names, f"{_classes(len(merged))} in folders whose names differ only in how Unicode or blanks write them")
         folded = defaultdict(list)
         for name in sorted(self.classes):
             folded[name.casefold()].append(name)
         same = [" and ".join(names) for names in folded.values() if len(names) > 1]
         if same:
-            yield Finding("case", len(same), tuple(same[:3]), f"{len(same)} times classes that differ only in case are kept as two")
+            yield Finding("case", len(same), tuple(same[:3]), f"{len(same)} times classes differ only in case; they stay apart")
         if self.depth > 1:
-            yield Finding("nested", len(self.classes), tuple(sorted(self.classes)[:3]), f"{len(self.classes)} classes, each named by {self.depth} folders")
+            yield Finding("nested", len(self.classes), tuple(sorted(self.classes)[:3]), f"{_classes(len(self.classes))}, each named by {self.depth} folders")
 
 
 def folders_of(members: Iterable[str], place: str) -> set[str]:
@@ -189,6 +189,10 @@ def _depth(folders: set[Folder], place: str) -> int:
         f"{place} has images at different depths or under names that repeat ({seen}, ...): which folder is the class cannot be told; "
         f"put the images of a class directly into one folder, {TABLE_HINT}"
     )
+
+
+def _classes(count: int) -> str:
+    return "1 class" if count == 1 else f"{count} classes"
 
 
 def _plain(folder: str) -> str:

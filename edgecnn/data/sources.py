@@ -69,7 +69,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
 
 
 def pictures(source: Source, passed: Pass | None = None) -> Iterator[tuple[str, Read]]:
-    """The members that are pictures, by their suffix, or by their first bytes where the suffix is none that anyone knows.
+    """The members that are pictures, by their suffix, or by their first bytes where Pillow does not know the suffix.
 
     Always in the same order. An archive may hold a name twice; the first is the one that counts.
 
@@ -95,7 +95,7 @@ def _why_not(name: str, read: Read | str) -> str:
     suffix = image_formats.suffix_of(name)
     if suffix in image_formats.suffixes():
         return ""
-    known = suffix in image_formats.NOTES or suffix in image_formats.UNREADABLE
+    known = suffix in image_formats.NOTES or suffix in image_formats.RAW
     return "" if not known and image_formats.looks_like_image(read(image_formats.HEAD)) else image_formats.why_unreadable(suffix)
 
 

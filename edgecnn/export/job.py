@@ -57,6 +57,7 @@ def _written(workshop: Workshop, names: list[str], folder: Path) -> list[Exporte
 def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int, progress: Progress) -> Card:
     """See `edgecnn.export.record_ranges`."""
     path = zoo.find(model)
+    cards.check_place(path)
     original = KerasRunner(path)
     card = card_of(original, None, ())
     material = pictures.gather(card, data, Export(calibration=count), strict=False, progress=progress)
