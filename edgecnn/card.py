@@ -211,6 +211,28 @@ def read(model: str | os.PathLike[str]) -> Card | None:
     return loads(files.read_bytes(path, "model card"), path)
 
 
+def check_place(model: str | os.PathLike[str]) -> None:
+    """Refuse to write a card over a file that is none; BadFile names it."""
+    path = path_of(model)
+    if (path.exists() or path.is_symlink()) and not _is_card(path):
+        raise BadFile(f"{path} is there and is no edgecnn card, so it may be another's; choose another --name or --out, or move it")
+
+
+def _is_card(path: Path) -> bool:
+    """Whether a file is a card, or was one before it was damaged."""
+    if not path.is_file():
+        return False
+    content = files.read_bytes(path, "model card") if path.stat().st_size else b""
+    if b'"edgecnn_card"' in content[:64]:
+        return True
+    try:
+        raw = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(raw, dict) and "edgecnn_card" in raw
+
+
 def write(model: str | os.PathLike[str], card: Card) -> Path:
-    """Write the card beside a model file."""
+    """Write the card beside a model file; BadFile where another file has its name."""
+    check_place(model)
     return files.write_text(path_of(model), card.dumps() + "\n")

@@ -14,9 +14,10 @@ import pytest
 from pets import SIZE, Recorder, fill, picture, same
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import SPLITS, load, loading
+from edgecnn.data import SPLITS, building, load
 from edgecnn.data.cache import write
 from edgecnn.data.catalogue import opened
+from edgecnn.data.origin import Origin
 from edgecnn.data.sources import Read
 from edgecnn.errors import BadData
 
@@ -173,9 +174,9 @@ def test_what_a_first_load_holds_does_not_grow_with_the_pictures(tmp_path):
     for count in (1500, 5000):
         tracemalloc.start()
         with opened(tmp_path / "catalogue") as found:
-            rows, _ = loading._fill(found, loading.Origin(Many(count)))
-            assert sum(1 for _ in loading._contents(found, Many(count))) == rows == count
-            loading._digest(("a",), found.entries())
+            rows, _ = building.fill(found, Origin(Many(count)))
+            assert sum(1 for _ in building.contents(found, Many(count))) == rows == count
+            building.digest(("a",), found.entries())
             write(tmp_path, [np.broadcast_to(np.int64(1), count)], found.names())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

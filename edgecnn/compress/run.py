@@ -28,7 +28,7 @@ from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
 from edgecnn.sources.keras_input import network_inputs, with_float_input
 from edgecnn.statistics import accuracy, paired_interval
-from edgecnn.train import curves, memory, optimizer
+from edgecnn.train import curves, memory, optimizer, output_place
 from edgecnn.train.average import measure_norms
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 from edgecnn.train.feed import slices
@@ -103,7 +103,9 @@ def run(
     job = _Job(path, card, net, settings, pictures, target, zoo.find(teacher) if teacher else None, answers)
     if job.target.resolve() == path.resolve():
         raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
-    return _write(job, *_steps(job, progress, fresh), progress)
+    cards.check_place(job.target)
+    with output_place.claimed(job.target):
+        return _write(job, *_steps(job, progress, fresh), progress)
 
 
 def _data(card: Card, given: str | os.PathLike[str] | Dataset | None, progress: Progress) -> Dataset:

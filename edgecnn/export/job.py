@@ -58,6 +58,7 @@ def _written(workshop: Workshop, names: list[str], folder: Path) -> list[Exporte
 def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int, progress: Progress) -> Card:
     """See `edgecnn.export.record_ranges`."""
     path = zoo.find(model)
+    cards.check_place(path)
     original = open_with_card(path, data=data, progress=progress).runner
     card = card_of(original, None, ())
     material = pictures.gather(card, data, Export(calibration=count), strict=False, progress=progress)
