@@ -14,7 +14,7 @@ from edgecnn.errors import BadFile, BadSetting
 from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
 
 VERSION = 1
-ORDERS = ("rgb", "bgr", "grey")
+ORDERS = ("rgb", "bgr", "grey", "rgba")
 RESIZES = tuple(MODES)
 
 # Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
@@ -30,7 +30,7 @@ class Preprocessing:
 
     Attributes:
         height, width: of the input in pixels.
-        order: channel order of the input; `grey` is one channel, ITU-R 601 luma of RGB.
+        order: channel order of the input; `grey` is one channel, ITU-R 601 luma of RGB; `rgba` has an opaque fourth channel.
         mean, std: one value a channel, in the order of the input, on the 0..255 scale.
         resize: `stretch` both sides to the input's, `crop`: scale the short side to it and take the center, or `pad`: scale the long side to it and add
             bars. A whole rule as `resize_rules.parse_rule` reads it, such as `crop,tf-bilinear`, sets the three fields below too.
@@ -92,7 +92,7 @@ class Preprocessing:
     @property
     def channels(self) -> int:
         """Channels of the network's input."""
-        return 1 if self.order == "grey" else 3
+        return {"grey": 1, "rgba": 4}.get(self.order, 3)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -133,6 +133,9 @@ class Card:
         scheme: of an export; "" in a model's own card.
         quantization: of an int8 export: the fields of `settings.PostTraining`, and the rungs that were tried before, where a budget chose.
         label_offset: outputs before the first label (1 for networks with a background class).
+        input_evidence: how `preprocessing` is known, in words; "" for a model that edgecnn trained.
+        score_kind: what the outputs mean, a value of `runtime.scores.ScoreKind`; "" where the file itself tells.
+        label_source: where `labels` come from, in words; "" for a model that edgecnn trained.
     """
 
     name: str
@@ -154,6 +157,9 @@ class Card:
     scheme: str = ""
     quantization: Mapping[str, object] = field(default_factory=dict)
     label_offset: int = 0
+    input_evidence: str = ""
+    score_kind: str = ""
+    label_source: str = ""
 
     def dumps(self, *, lines: bool = True) -> str:
         """The card as JSON text, keys in the order of the fields; with `lines` one key a line, for people and for diffs."""

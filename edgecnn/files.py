@@ -134,7 +134,10 @@ def check_file(path: str | os.PathLike[str], what: str = "file") -> Path:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes; of a folder, of the names and the digests of all files in it."""
+    if Path(path).is_dir():
+        parts = [f"{p.relative_to(path).as_posix()} {sha256(p)}" for p in sorted(Path(path).rglob("*")) if p.is_file() and not p.is_symlink()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(stream)
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn import labels as label_files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting
-from edgecnn.runtime import open_model
 from edgecnn.runtime.contract import Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+    from edgecnn.sources.given_input import GivenInput
+    from edgecnn.sources.resolve_input import ResolvedInput
 
 
 class Score(NamedTuple):
@@ -30,12 +32,14 @@ class Predictor:
 
     Attributes:
         runner: runs the file.
-        labels: one name an output, background classes included.
+        labels: one name a class, background classes included.
+        input: what the file's input wants, and how that is known.
     """
 
-    def __init__(self, runner: Runner, labels: tuple[str, ...]) -> None:
+    def __init__(self, runner: Runner, labels: tuple[str, ...], resolved: ResolvedInput) -> None:
         self.runner = runner
         self.labels = labels
+        self.input = resolved
 
     def __call__(self, picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Image) -> list[Score]:
         """Every class with its probability, likeliest first: what an app must answer to the same picture, see `edgecnn.bundle`.
@@ -66,7 +70,8 @@ def load(
     *,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
     label_offset: int | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
+    data: str | os.PathLike[str] | None = None,
     threads: int = 1,
 ) -> Predictor:
     """Open a .keras, .tflite or .onnx file for naming pictures.
@@ -75,18 +80,19 @@ def load(
         path: the model file.
         labels: class names or a label file; None takes them from the file's card, and `class 0`, `class 1`, ... where it has none.
         label_offset: outputs before the first label; None takes it from the card, else 0.
-        preprocessing: how pictures become the input; None takes it from the card (see `edgecnn.runtime.open_model`).
+        preprocessing: how pictures become the input; what is not said is taken from evidence, see `edgecnn.sources.open_classifier`.
+        data: labeled photos on which is measured what nothing else says.
         threads: processor threads that one run may use.
 
     Raises:
-        BadFile: the model or the label file cannot be used. BadData: the labels do not fit the outputs.
+        UnknownInputError: nothing says how a pixel becomes the input. BadFile: the model or the label file cannot be used.
+        BadData: the labels do not fit the outputs.
     """
     if isinstance(labels, (str, os.PathLike)):
         labels = label_files.read_labels(labels)
-    runner = open_model(path, preprocessing=preprocessing, threads=threads)
-    card = runner.card
-    if labels is None:
-        labels = card.labels if card else ()
-    if label_offset is None:
-        label_offset = card.label_offset if card else 0
-    return Predictor(runner, label_files.for_outputs(tuple(labels), runner.classes, label_offset, Path(path)))
+    from edgecnn.sources.open_classifier import open_classifier
+
+    classifier = open_classifier(path, given=preprocessing, labels=tuple(labels or ()), label_offset=label_offset, data=data, threads=threads)
+    names = classifier.labels
+    outputs = label_files.for_outputs(names.labels, classifier.runner.classes, names.label_offset, Path(path))
+    return Predictor(classifier.runner, outputs, classifier.input)

@@ -10,11 +10,11 @@ from edgecnn.catalog import CATALOG
 from edgecnn.errors import BadFile, unknown
 
 FOLDER = Path("models")
-SUFFIXES = (".keras", ".h5")
+SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def find(model: str | os.PathLike[str]) -> Path:
-    """The .keras (or .h5) file that a name or a path means.
+    """The .keras (or .h5, .hdf5) file or SavedModel folder that a name or a path means.
 
     Args:
         model: a path, or a name such as `squeezenet` or `sign-digits/mobilenet` of a file under `models/`.
@@ -23,6 +23,8 @@ def find(model: str | os.PathLike[str]) -> Path:
         BadFile: no such file; says how to make it where the name is an architecture. UnknownName: neither file nor architecture.
     """
     path = Path(model)
+    if (path / "saved_model.pb").is_file():
+        return path
     if path.suffix or path.is_dir():
         return files.check_file(path, "model (.keras)")
     for suffix in SUFFIXES:
@@ -32,6 +34,11 @@ def find(model: str | os.PathLike[str]) -> Path:
     if str(model) in CATALOG:
         raise BadFile(f"no trained model {FOLDER / f'{model}.keras'}; make one with: edgecnn train {model} --data digits")
     raise unknown("model", str(model), [*names(), *CATALOG])
+
+
+def is_keras(path: Path) -> bool:
+    """Whether a path is a model of Keras by its suffix, or a SavedModel folder."""
+    return path.suffix.lower() in SUFFIXES or (path / "saved_model.pb").is_file()
 
 
 def names() -> list[str]:

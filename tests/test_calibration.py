@@ -13,7 +13,7 @@ from test_validate import shop, write_pictures  # noqa: F401 - a fixture
 
 from edgecnn.errors import BadData
 from edgecnn.export import metadata
-from edgecnn.export.metadata import calibration as app
+from edgecnn.formats.tflite.metadata import calibration as app
 from edgecnn.validate import calibration, validate
 
 

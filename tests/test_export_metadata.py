@@ -14,7 +14,7 @@ from helpers import edgecnn, refused
 from edgecnn import card as cards
 from edgecnn import files, packing
 from edgecnn.export import flatbuffer, metadata, versions
-from edgecnn.export.metadata import archive
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import tflite_file
 
 NAMES = {"de": ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"), "fr": tuple(f"n° {i}" for i in range(10))}

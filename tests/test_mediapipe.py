@@ -13,7 +13,8 @@ from helpers import ROOT, edgecnn
 from edgecnn import predict
 from edgecnn.card import Preprocessing
 from edgecnn.export import metadata
-from edgecnn.export.metadata import ScoreCalibration, Sigmoid, calibration
+from edgecnn.export.metadata import ScoreCalibration, Sigmoid
+from edgecnn.formats.tflite.metadata import calibration
 from edgecnn.runtime import tflite_file
 
 pytestmark = pytest.mark.slow

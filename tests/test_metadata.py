@@ -12,7 +12,8 @@ from helpers import ROOT
 
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.export import metadata
-from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, Sigmoid, TensorNotes, archive, calibration, codec
+from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, Sigmoid, TensorNotes
+from edgecnn.formats.tflite.metadata import archive, calibration, codec
 from edgecnn.runtime import tflite_file
 
 FILE = ROOT / "models" / "sign-digits" / "squeezenet_int8.tflite"

@@ -15,7 +15,7 @@ from helpers import ROOT, edgecnn, refused
 from edgecnn import runtime
 from edgecnn.errors import BadSetting, CheckFailed
 from edgecnn.export import flatbuffer, older
-from edgecnn.export.metadata import archive
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import oldest, onnx_file, tflite_file
 from edgecnn.settings import Export
 

@@ -11,10 +11,12 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import edgecnn
+from edgecnn.card import Preprocessing
 from edgecnn.errors import BadData, BadFile, BadSetting
 from edgecnn.labels import read_labels
 from edgecnn.predict import Score, load
 
+WANTED = Preprocessing(6, 6)
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 
@@ -44,7 +46,7 @@ def photos(tmp_path):
 
 
 def test_every_class_is_scored_likeliest_first(model, photos):
-    predictor = load(model, labels=tuple(COLOURS))
+    predictor = load(model, preprocessing=WANTED, labels=tuple(COLOURS))
     for path, name in zip(photos, COLOURS, strict=True):
         scores = predictor(path)
         assert scores[0].label == name
@@ -54,33 +56,33 @@ def test_every_class_is_scored_likeliest_first(model, photos):
 
 
 def test_an_array_of_any_size_is_the_picture(model, photos):
-    predictor = load(model, labels=tuple(COLOURS))
+    predictor = load(model, preprocessing=WANTED, labels=tuple(COLOURS))
     assert predictor(np.full((50, 20, 3), COLOURS["green"], np.uint8)) == predictor(photos[1])
     with pytest.raises(BadData, match="expected uint8 RGB"):
         predictor(np.zeros((6, 6, 3), np.float32))
 
 
 def test_many_pictures_keep_their_order(model, photos):
-    answers = load(model, labels=tuple(COLOURS)).predict([photos[2], str(photos[0])], top=2)
+    answers = load(model, preprocessing=WANTED, labels=tuple(COLOURS)).predict([photos[2], str(photos[0])], top=2)
     assert [answer[0].label for answer in answers] == ["blue", "red"]
     assert [len(answer) for answer in answers] == [2, 2]
     with pytest.raises(BadSetting, match="top 0"):
-        load(model).predict(photos, top=0)
+        load(model, preprocessing=WANTED).predict(photos, top=0)
 
 
 def test_unknown_labels_are_numbered(model, photos):
-    assert edgecnn.load(model)(photos[2])[0] == Score("class 2", pytest.approx(1, abs=1e-2))
+    assert edgecnn.load(model, preprocessing=WANTED)(photos[2])[0] == Score("class 2", pytest.approx(1, abs=1e-2))
 
 
 def test_a_background_class_shifts_the_labels(model, photos):
-    predictor = load(model, labels=("green", "blue"), label_offset=1)
+    predictor = load(model, preprocessing=WANTED, labels=("green", "blue"), label_offset=1)
     assert [predictor(path)[0].label for path in photos] == ["background", "green", "blue"]
 
 
 @pytest.mark.parametrize(("labels", "why"), [(("a", "b"), r"3 outputs and 2 labels came; expected 3; give --label-offset 1"), (tuple("abcd"), "expected 3$")])
 def test_labels_must_fit_the_outputs(model, labels, why):
     with pytest.raises(BadData, match=why):
-        load(model, labels=labels)
+        load(model, preprocessing=WANTED, labels=labels)
 
 
 def test_labels_come_from_a_text_or_a_json_file(model, photos, tmp_path):
@@ -88,7 +90,7 @@ def test_labels_come_from_a_text_or_a_json_file(model, photos, tmp_path):
     text.write_text("\ufeffred\r\ngreen \nblue\n\n", encoding="utf-8")
     array.write_text(json.dumps(list(COLOURS)))
     assert read_labels(text) == read_labels(array) == tuple(COLOURS)
-    assert load(model, labels=text)(photos[0])[0].label == "red"
+    assert load(model, preprocessing=WANTED, labels=text)(photos[0])[0].label == "red"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_what_is_no_list_of_names_is_refused(tmp_path, name, content):
 def test_a_broken_picture_is_named(model, tmp_path):
     (tmp_path / "letter.jpg").write_text("dear sir")
     with pytest.raises(BadFile, match=r"letter.jpg: not a picture"):
-        load(model)(tmp_path / "letter.jpg")
+        load(model, preprocessing=WANTED)(tmp_path / "letter.jpg")
 
 
 def test_a_path_its_bytes_an_array_and_a_pillow_image_are_one_picture(model, tmp_path):
@@ -114,7 +116,7 @@ def test_a_path_its_bytes_an_array_and_a_pillow_image_are_one_picture(model, tmp
     exif[0x0112] = 6
     path = tmp_path / "turned.png"
     Image.fromarray(pixels).save(path, exif=exif)
-    predictor = load(model, labels=tuple(COLOURS))
+    predictor = load(model, preprocessing=WANTED, labels=tuple(COLOURS))
     wanted = predictor(path)
     content = path.read_bytes()
     with Image.open(path) as image:
@@ -126,7 +128,7 @@ def test_a_path_its_bytes_an_array_and_a_pillow_image_are_one_picture(model, tmp
 
 def test_see_through_pillow_images_lie_on_white(model):
     clear = Image.new("RGBA", (6, 6), (255, 0, 0, 0))
-    assert [score.probability for score in load(model)(clear)] == pytest.approx([1 / 3] * 3)
+    assert [score.probability for score in load(model, preprocessing=WANTED)(clear)] == pytest.approx([1 / 3] * 3)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_see_through_pillow_images_lie_on_white(model):
 )
 def test_what_is_no_picture_is_refused_in_one_line(model, picture, error, why):
     with pytest.raises(error, match=why) as refused:
-        load(model)(picture)
+        load(model, preprocessing=WANTED)(picture)
     assert "\n" not in str(refused.value)
 
 

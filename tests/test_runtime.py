@@ -17,10 +17,14 @@ from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadData, BadFile
 from edgecnn.runtime import card_of, describe, open_model, pool, tflite_file
-from edgecnn.runtime.base import are_probabilities
+from edgecnn.runtime.contract import RawPixels
 from edgecnn.runtime.remote import RemoteRunner
+from edgecnn.runtime.scores import ScoreKind, kind_of_values
 
 PICTURES = tiny_nets.pictures(20)
+# What the tiny nets want: (pixel - 128) / 128.
+WANTED = Preprocessing(tiny_nets.SIZE, tiny_nets.SIZE)
+GREY = Preprocessing(tiny_nets.SIZE, tiny_nets.SIZE, "grey", (128.0,), (128.0,))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ QUANTIZED = ["int_float32.tflite", "int_uint8.tflite", "int_int8.tflite", "int_l
 
 @pytest.mark.parametrize("name", EXACT + QUANTIZED)
 def test_probabilities_are_those_of_keras(nets, expected, name):
-    runner = open_model(nets / name)
+    runner = open_model(nets / name, preprocessing=WANTED)
     answers = runner(PICTURES)
     assert answers.dtype == np.float32
     assert runner.classes == tiny_nets.CLASSES
@@ -82,19 +86,19 @@ def test_probabilities_are_those_of_keras(nets, expected, name):
 
 @pytest.mark.parametrize("name", ["logits.tflite", "int_logits.tflite", "logits.onnx"])
 def test_scores_of_logits_have_no_softmax(nets, name):
-    runner = open_model(nets / name)
+    runner = open_model(nets / name, preprocessing=WANTED)
     scores = runner.scores(PICTURES)
-    assert not are_probabilities(scores)
+    assert kind_of_values(scores) is ScoreKind.LOGITS
     np.testing.assert_allclose(runner(PICTURES).sum(1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 7])
 def test_a_fixed_batch_takes_any_number_of_pictures(nets, expected, count):
-    np.testing.assert_allclose(open_model(nets / "fixed.onnx")(PICTURES[:count]), expected[:count], atol=1e-5)
+    np.testing.assert_allclose(open_model(nets / "fixed.onnx", preprocessing=WANTED)(PICTURES[:count]), expected[:count], atol=1e-5)
 
 
 def test_answers_do_not_depend_on_the_batch(nets):
-    runner = open_model(nets / "nchw_float32.onnx")
+    runner = open_model(nets / "nchw_float32.onnx", preprocessing=WANTED)
     alone = np.concatenate([runner(p[None]) for p in PICTURES])
     np.testing.assert_allclose(runner(PICTURES), alone, atol=1e-6)
 
@@ -104,7 +108,7 @@ FORMS = ["float.tflite", "int_uint8.tflite", "nchw_float32.onnx", "fixed.onnx", 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_stored_inputs_are_fed_as_they_are(nets, name):
-    runner = open_model(nets / name)
+    runner = open_model(nets / name, preprocessing=WANTED)
     stored = PICTURES if name.startswith("int") else ((PICTURES - np.float32(128)) / np.float32(128))
     stored = stored.transpose(0, 3, 1, 2) if name.endswith(".onnx") else stored
     np.testing.assert_allclose(runner.feed(stored), runner.scores(PICTURES), atol=1e-6)
@@ -115,18 +119,18 @@ def test_stored_inputs_are_fed_as_they_are(nets, name):
 
 @pytest.mark.parametrize("name", FORMS)
 def test_latencies_are_positive_and_as_many_as_asked(nets, name):
-    times = open_model(nets / name).latencies(4)
+    times = open_model(nets / name, preprocessing=WANTED).latencies(4)
     assert len(times) == 4
     assert min(times) > 0
 
 
 def test_integer_input_tensor_is_told(nets):
-    given = open_model(nets / "int_uint8.tflite").input
+    given = open_model(nets / "int_uint8.tflite", preprocessing=WANTED).input
     assert (given.dtype, given.scale, given.zero_point) == ("uint8", 1 / 128, 128)
 
 
 def test_grey_network_takes_rgb_pictures(nets):
-    runner = open_model(nets / "grey.tflite")
+    runner = open_model(nets / "grey.tflite", preprocessing=GREY)
     assert runner.preprocessing.order == "grey"
     assert runner(PICTURES).shape == (20, 4)
 
@@ -145,17 +149,17 @@ def test_preprocessing_of_another_size_is_refused(nets):
 @pytest.mark.parametrize("wrong", [PICTURES.astype(np.float32), PICTURES[0], PICTURES[:, :8], PICTURES[..., :1]], ids=["float", "one", "half", "grey"])
 def test_pictures_of_another_shape_are_refused(nets, name, wrong):
     with pytest.raises(BadData, match="uint8 RGB"):
-        open_model(nets / name)(wrong)
+        open_model(nets / name, preprocessing=WANTED)(wrong)
 
 
 class TestScores:
     def test_quantized_probabilities_of_many_classes_are_recognized(self):
         rng = np.random.default_rng(0)
         real = rng.dirichlet(np.full(1000, 0.01), 50)
-        assert are_probabilities((np.rint(real * 256) / 256).clip(0, 255 / 256).astype(np.float32))
+        assert kind_of_values((np.rint(real * 256) / 256).clip(0, 255 / 256).astype(np.float32)) is ScoreKind.SOFTMAX
 
-    def test_logits_between_0_and_1_are_not(self):
-        assert not are_probabilities(np.random.default_rng(0).random((50, 10), np.float32))
+    def test_independent_probabilities_get_no_softmax(self):
+        assert kind_of_values(np.random.default_rng(0).random((50, 10), np.float32)) is ScoreKind.MULTI_LABEL
 
 
 class TestPool:
@@ -163,26 +167,26 @@ class TestPool:
     def test_pool_gives_the_answers_of_one_runner_in_order(self, nets, name):
         many = tiny_nets.pictures(75)
         done = []
-        answers = pool.evaluate(nets / name, many, workers=3, advance=lambda units, _: done.append(units))
-        np.testing.assert_allclose(answers.probabilities, open_model(nets / name)(many), atol=1e-6)
+        answers = pool.evaluate(nets / name, many, workers=3, advance=lambda units, _: done.append(units), preprocessing=WANTED)
+        np.testing.assert_allclose(answers.probabilities, open_model(nets / name, preprocessing=WANTED)(many), atol=1e-6)
         assert sum(done) == 75
 
     def test_logits_get_one_softmax(self, nets, expected):
-        answers = pool.evaluate(nets / "logits.tflite", PICTURES)
+        answers = pool.evaluate(nets / "logits.tflite", PICTURES, preprocessing=WANTED)
         np.testing.assert_allclose(answers.probabilities, expected, atol=1e-5)
-        assert not are_probabilities(answers.scores)
+        assert kind_of_values(answers.scores) is ScoreKind.LOGITS
 
     def test_no_pictures(self, nets):
-        assert pool.evaluate(nets / "float.tflite", PICTURES[:0]).probabilities.shape == (0, 4)
+        assert pool.evaluate(nets / "float.tflite", PICTURES[:0], preprocessing=WANTED).probabilities.shape == (0, 4)
 
     def test_an_error_of_a_worker_arrives(self, nets):
         with pytest.raises(BadData):
-            pool.evaluate(nets / "float.tflite", PICTURES[:, :8])
+            pool.evaluate(nets / "float.tflite", PICTURES[:, :8], preprocessing=WANTED)
 
 
 class TestRemote:
     def test_a_child_gives_the_same_answers_and_times(self, nets, expected):
-        runner = RemoteRunner(nets / "net.keras", threads=1)
+        runner = RemoteRunner(nets / "net.keras", preprocessing=WANTED, threads=1)
         try:
             np.testing.assert_allclose(runner(PICTURES), expected, atol=1e-5)
             np.testing.assert_allclose(runner.probabilities(runner.scores(PICTURES)), expected, atol=1e-5)
@@ -201,7 +205,8 @@ class TestRemote:
         runner.close()
 
     def test_the_child_ends_with_its_parent(self, nets):
-        code = f"from edgecnn.runtime.remote import RemoteRunner; r = RemoteRunner({str(nets / 'float.tflite')!r}); r.classes; print(r._child.pid, flush=True)"
+        imports = "from edgecnn.runtime.contract import RawPixels; from edgecnn.runtime.remote import RemoteRunner"
+        code = f"{imports}; r = RemoteRunner({str(nets / 'float.tflite')!r}, preprocessing=RawPixels()); r.classes; print(r._child.pid, flush=True)"
         out = subprocess.run([sys.executable, "-c", code + "; import os; os._exit(1)"], capture_output=True, text=True, check=False).stdout
         assert wait_for_end(int(out)), "the child lives on"
 
@@ -253,7 +258,7 @@ class TestDescribe:
         info = describe(nets / name)
         extra = 2 if name.endswith(".onnx") else 0  # mean and std of the tiny ONNX
         assert (info.parameters, info.macs) == (self.PARAMETERS + extra, self.MACS)
-        assert info.ends_in_softmax
+        assert info.last_activation == "softmax"
         assert info.bytes == (nets / name).stat().st_size
 
     def test_weight_bytes_by_type(self, nets):
@@ -261,8 +266,8 @@ class TestDescribe:
         assert describe(nets / "float.tflite").weight_bytes == {"float32": 4 * self.PARAMETERS}
 
     def test_logits_do_not_end_in_softmax(self, nets):
-        assert not describe(nets / "logits.tflite").ends_in_softmax
-        assert not describe(nets / "logits.onnx").ends_in_softmax
+        assert not describe(nets / "logits.tflite").last_activation
+        assert not describe(nets / "logits.onnx").last_activation
 
     def test_metadata_entries(self, nets):
         assert "min_runtime_version" in tflite_file.metadata((nets / "float.tflite").read_bytes())
@@ -276,7 +281,7 @@ class TestBadFiles:
         for length in range(1, len(content), max(1, len(content) // 60)):
             cut.write_bytes(content[:length])
             with pytest.raises(BadFile) as caught:
-                open_model(cut)
+                open_model(cut, preprocessing=WANTED)
             assert "\n" not in str(caught.value)
 
     def test_a_cut_off_keras_file_is_refused(self, nets, tmp_path):
@@ -284,7 +289,7 @@ class TestBadFiles:
         for length in (10, len(content) // 2, len(content) - 1):
             cut.write_bytes(content[:length])
             with pytest.raises(BadFile, match="cut off or damaged") as caught:
-                open_model(cut)
+                open_model(cut, preprocessing=WANTED)
             assert "\n" not in str(caught.value)
 
     def test_damaged_bytes_never_crash(self, nets, tmp_path):
@@ -306,51 +311,50 @@ class TestBadFiles:
         (tmp_path / "folder.tflite").mkdir()
         for name, words in {"text.tflite": "not a TFLite file", "text.onnx": "not an ONNX file", "no.tflite": "no such", "folder.tflite": "directory"}.items():
             with pytest.raises(BadFile, match=words):
-                open_model(tmp_path / name)
+                open_model(tmp_path / name, preprocessing=WANTED)
         with pytest.raises(BadFile, match=r"unknown suffix '\.pb'"):
-            open_model(tmp_path / "a.pb")
+            open_model(tmp_path / "a.pb", preprocessing=WANTED)
 
     def test_two_inputs(self, nets, tmp_path):
         path = tiny_nets.onnx(tiny_nets.keras_net(), tmp_path / "two.onnx", extra_input=True)
         with pytest.raises(BadFile, match="has 2 inputs"):
-            open_model(path)
+            open_model(path, preprocessing=WANTED)
 
     def test_missing_external_data_is_named(self, nets, tmp_path):
         model = onnx_package.load(nets / "nchw_float32.onnx")
         onnx_package.save_model(model, tmp_path / "net.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
-        assert open_model(tmp_path / "net.onnx").classes == 4
+        assert open_model(tmp_path / "net.onnx", preprocessing=WANTED).classes == 4
         (tmp_path / "weights.bin").unlink()
         with pytest.raises(BadFile, match=r"weights\.bin") as caught:
-            open_model(tmp_path / "net.onnx")
+            open_model(tmp_path / "net.onnx", preprocessing=WANTED)
         assert "\n" not in str(caught.value)
 
     def test_an_initializer_among_the_inputs_is_no_input(self, nets, tmp_path):
         model = onnx_package.load(nets / "nchw_float32.onnx")
         model.graph.input.append(onnx_package.helper.make_tensor_value_info("bias", onnx_package.TensorProto.FLOAT, [8]))
         onnx_package.save(model, tmp_path / "old.onnx")
-        assert open_model(tmp_path / "old.onnx").input.name == "image"
+        assert open_model(tmp_path / "old.onnx", preprocessing=WANTED).input.name == "image"
         assert len(describe(tmp_path / "old.onnx").inputs) == 1
 
     def test_regressors_and_other_networks(self, tmp_path):
         import keras
 
         flat = keras.Sequential([keras.Input((7,)), keras.layers.Dense(4)])
-        regressor = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
         segmenter = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(5, 1)])
-        for model, words in ((flat, "expected pictures"), (regressor, "2 or more class scores"), (segmenter, "2 or more class scores")):
+        for model, words in ((flat, "expected images"), (segmenter, "one row of class scores")):
             model.save(tmp_path / "model.keras")
             with pytest.raises(BadFile, match=words):
-                open_model(tmp_path / "model.keras")
+                open_model(tmp_path / "model.keras", preprocessing=WANTED)
 
     def test_weights_that_are_nan_are_named(self, tmp_path):
         net = tiny_nets.keras_net()
         net.get_layer("scores").bias.assign([0, np.nan, 0, 0])
         net.save(tmp_path / "nan.keras")
         with pytest.raises(BadFile, match="layer 'scores'"):
-            open_model(tmp_path / "nan.keras")
+            open_model(tmp_path / "nan.keras", preprocessing=WANTED)
         for path in (tiny_nets.tflite(net, tmp_path / "nan.tflite"), tiny_nets.onnx(net, tmp_path / "nan.onnx")):
             with pytest.raises(BadFile, match="NaN"):
-                open_model(path)(PICTURES)
+                open_model(path, preprocessing=WANTED)(PICTURES)
 
     def test_an_open_size_needs_preprocessing(self, nets, tmp_path):
         model = onnx_package.load(nets / "nchw_float32.onnx")
@@ -358,8 +362,9 @@ class TestBadFiles:
             dimension.ClearField("dim_value")
             dimension.dim_param = "side"
         onnx_package.save(model, tmp_path / "open.onnx")
-        with pytest.raises(BadFile, match="open"):
-            open_model(tmp_path / "open.onnx")
+        with pytest.raises(BadFile, match=r"open.*--image-size"):
+            open_model(tmp_path / "open.onnx", preprocessing=RawPixels())
+        assert open_model(tmp_path / "open.onnx", preprocessing=RawPixels(16))(PICTURES).shape == (20, 4)
         assert open_model(tmp_path / "open.onnx", preprocessing=Preprocessing(16, 16))(PICTURES).shape == (20, 4)
 
 

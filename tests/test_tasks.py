@@ -15,9 +15,11 @@ from edgecnn import runtime
 from edgecnn.card import Preprocessing
 from edgecnn.errors import CheckFailed
 from edgecnn.export import flatbuffer, metadata, tasks
-from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, TensorNotes, archive
+from edgecnn.export.metadata import LabelFile, Metadata, ScoreCalibration, TensorNotes
 from edgecnn.export.tasks import batch
-from edgecnn.runtime import tflite_file
+from edgecnn.formats.tflite.metadata import archive
+from edgecnn.runtime import card_of, open_model, tflite_file
+from edgecnn.runtime.scores import softmax
 
 SHIPPED = ROOT / "models" / "sign-digits" / "squeezenet_int8.tflite"
 LABELS = ("ant", "bee", "cat", "dog")
@@ -166,7 +168,7 @@ def test_a_mended_file_that_does_something_else_is_not_kept(nets):
 
 
 def test_what_cannot_be_known_must_be_said(nets, tmp_path):
-    refused(edgecnn("check", nets / "float.tflite", "--repair", "--out", tmp_path / "x.tflite"), "--mean M --std S")
+    refused(edgecnn("check", nets / "float.tflite", "--repair", "--out", tmp_path / "x.tflite"), "--mean 0 --std 255")
     assert not (tmp_path / "x.tflite").exists()
 
 
@@ -192,3 +194,25 @@ def test_a_file_without_integer_ends_gets_no_operator(nets):
     content = (nets / "float.tflite").read_bytes()
     after = flatbuffer.read(flatbuffer.with_uint8_interface(content))
     assert len(after.operatorCodes) == len(flatbuffer.read(content).operatorCodes)
+
+
+def test_a_repair_writes_a_card_that_needs_no_options(nets, tmp_path):
+    """What was said once is kept: predict and validate ask no more."""
+    mended = tmp_path / "mended.tflite"
+    assert edgecnn("check", nets / "float.tflite", "--repair", "--out", mended, "--mean", 127.5, "--std", 127.5).code == 0
+    card = card_of(mended)
+    assert (card.preprocessing.mean, card.preprocessing.std) == ((127.5,) * 3, (127.5,) * 3)
+    assert card.input_evidence == "--mean and --std as given"
+
+
+@pytest.mark.parametrize("name", ["float", "int8"])
+def test_logits_are_told_and_get_a_softmax(name, tmp_path):
+    logits = tiny_nets.tflite(tiny_nets.keras_net(softmax=False), tmp_path / "logits.tflite", **({"integer": True, "io": "int8"} if name == "int8" else {}))
+    said = ["--mean", "128", "--std", "128"]
+    assert any("logits" in one.problem for one in tasks.check(logits))
+    mended = tmp_path / "mended.tflite"
+    assert edgecnn("check", logits, "--repair", "--append-softmax", "--out", mended, *said).code == 0
+    pictures = tiny_nets.pictures(6)
+    expected = softmax(open_model(logits, preprocessing=Preprocessing(16, 16)).scores(pictures))
+    np.testing.assert_allclose(open_model(mended).scores(pictures), expected, atol=1e-5 if name == "float" else 2 / 256)
+    assert not any("logits" in one.problem for one in tasks.check(mended))

@@ -20,6 +20,8 @@ from edgecnn.settings import Limits
 from edgecnn.validate import validate
 from edgecnn.validate.report import Verdict
 
+# What the tiny nets want.
+WANTED = {"mean": (128,), "std": (128,)}
 CLASSES = ("blue", "green", "red", "white")
 PREPROCESSING = Preprocessing(16, 16)
 TINTS = {"blue": (60, 60, 90), "green": (60, 90, 60), "red": (90, 60, 60), "white": (85, 85, 85)}
@@ -140,8 +142,8 @@ class TestForeignFiles:
         )
 
     def test_wrong_preprocessing_shows(self, shop):
-        right = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=())
-        wrong = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), order="bgr", std=(20,))
+        right = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED)
+        wrong = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), order="bgr", mean=(128,), std=(20,))
         assert wrong.groups[0].rows[0].top1.count < right.groups[0].rows[0].top1.count
 
     def test_against_lends_its_card(self, shop):
@@ -152,53 +154,53 @@ class TestForeignFiles:
     def test_labels_in_another_order_are_matched_by_name(self, shop, tmp_path):
         turned = reordered(shop / "bare" / "net.onnx", tmp_path / "turned.onnx", [2, 0, 3, 1])
         (tmp_path / "labels.txt").write_text("red\nblue\nwhite\ngreen\n")
-        expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=()).groups[0].rows[0].top1
-        named = validate(turned, data=shop / "colors", threads=(), labels=tmp_path / "labels.txt")
+        expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED).groups[0].rows[0].top1
+        named = validate(turned, data=shop / "colors", threads=(), labels=tmp_path / "labels.txt", **WANTED)
         assert named.groups[0].rows[0].top1 == expected
         assert validate(turned, data=shop / "colors", threads=()).groups[0].rows[0].top1.count < expected.count
 
     def test_a_background_class_is_never_an_answer(self, shop, tmp_path):
         path = reordered(shop / "bare" / "net.onnx", tmp_path / "five.onnx", [0, 1, 2, 3], background=True)
-        expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=()).groups[0].rows[0].top1
-        assert validate(path, data=shop / "colors", threads=(), label_offset=1).groups[0].rows[0].top1 == expected
+        expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED).groups[0].rows[0].top1
+        assert validate(path, data=shop / "colors", threads=(), label_offset=1, **WANTED).groups[0].rows[0].top1 == expected
         with pytest.raises(BadData, match=r"4 classes.*5 scores.*--label-offset 1"):
             validate(path, data=shop / "colors", threads=())
 
     def test_other_classes_leave_agreement_only(self, shop):
         labels = ("apple", "pear", "plum", "fig")
         options = {"against": shop / "models" / "net.tflite", "data": shop / "colors", "threads": (), "labels": labels}
-        group = validate(shop / "bare" / "net.onnx", **options).groups[0]
+        group = validate(shop / "bare" / "net.onnx", **options, **WANTED).groups[0]
         assert group.rows[0].top1 is None
         assert group.rows[0].agreement.value == 1.0
         assert "agreement only" in group.notes[0]
         with pytest.raises(BadData, match="accuracy cannot be measured"):
-            validate(shop / "bare" / "net.onnx", limits=Limits(max_drop=1), **options)
+            validate(shop / "bare" / "net.onnx", limits=Limits(max_drop=1), **options, **WANTED)
 
 
 class TestRefusals:
     def test_fewer_labels_than_outputs(self, shop):
         with pytest.raises(BadData, match="4 outputs and 2 labels"):
-            validate(shop / "bare" / "net.onnx", data=shop / "colors", labels=("a", "b"))
+            validate(shop / "bare" / "net.onnx", data=shop / "colors", labels=("a", "b"), **WANTED)
 
     def test_files_of_other_classes(self, shop, tmp_path):
         path = reordered(shop / "bare" / "net.onnx", tmp_path / "three.onnx", [0, 1, 2])
         with pytest.raises(BadData, match=r"net\.onnx"):
-            validate(path, against=shop / "bare" / "net.onnx", data=shop / "colors", threads=())
+            validate(path, against=shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED)
 
     def test_no_pictures_named(self, shop):
         with pytest.raises(BadData, match="--data"):
-            validate(shop / "bare" / "net.onnx")
+            validate(shop / "bare" / "net.onnx", **WANTED)
         with pytest.raises(BadData, match=r"'colors'.*--data"):
             validate(shop / "models" / "net.onnx")
 
     def test_a_split_that_is_not_there(self, shop):
         with pytest.raises(BadData, match=r"test \(120\)"):
-            validate(shop / "bare" / "net.onnx", data=shop / "colors", split="holdout")
+            validate(shop / "bare" / "net.onnx", data=shop / "colors", split="holdout", **WANTED)
 
     @pytest.mark.parametrize("limits", [Limits(max_drop=1), Limits(max_latency_ratio=1)])
     def test_limits_that_need_an_original(self, shop, limits):
         with pytest.raises(BadSetting, match="--against"):
-            validate(shop / "bare" / "net.onnx", data=shop / "colors", limits=limits)
+            validate(shop / "bare" / "net.onnx", data=shop / "colors", limits=limits, **WANTED)
 
     def test_an_original_that_changed(self, shop, tmp_path):
         export = embed(tiny_nets.onnx(tiny_nets.keras_net(), tmp_path / "net.onnx"), Card("net", PREPROCESSING, labels=CLASSES, weights_sha256="0" * 64))
@@ -213,7 +215,7 @@ class TestRefusals:
     @pytest.mark.parametrize("wrong", [{"threads": (0,)}, {"count": 0}, {"label_offset": -1}, {"threads": (), "limits": Limits(max_latency_ratio=1)}])
     def test_numbers_that_cannot_be(self, shop, wrong):
         with pytest.raises(BadSetting):
-            validate(shop / "bare" / "net.onnx", data=shop / "colors", **wrong)
+            validate(shop / "bare" / "net.onnx", data=shop / "colors", **wrong, **WANTED)
 
     def test_no_files(self):
         with pytest.raises(BadSetting):
@@ -235,8 +237,8 @@ class TestNotes:
 
 
 def test_fewer_pictures_are_drawn_from_all_classes(shop):
-    first = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), count=40).groups[0]
-    again = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), count=40).groups[0]
+    first = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), count=40, **WANTED).groups[0]
+    again = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), count=40, **WANTED).groups[0]
     assert (first.pictures.count, first.pictures.available) == (40, 120)
     assert first.rows == again.rows
 
@@ -257,7 +259,7 @@ def test_an_original_is_looked_for_beside_the_file_and_one_folder_up(shop, tmp_p
 def test_files_with_and_without_an_original_are_two_groups(shop, tmp_path):
     other = tmp_path / "net.tflite"
     other.write_bytes((shop / "models" / "net.tflite").read_bytes())
-    report = validate([shop / "bare" / "net.onnx", other], against=other, data=shop / "colors", threads=())
+    report = validate([shop / "bare" / "net.onnx", other], against=other, data=shop / "colors", threads=(), **WANTED)
     assert [group.original is None for group in report.groups] == [False, True]
 
 

@@ -134,14 +134,14 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, suffix):
     path = saved(build("lenet"), tmp_path / f"lenet{suffix}")
     path.write_bytes(path.read_bytes()[:20000])
-    with pytest.raises(BadFile, match="Keras cannot read it") as caught:
+    with pytest.raises(BadFile, match=r"cut off or damaged|Keras cannot read it") as caught:
         weights.take(build("lenet"), path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "message"), [("none.keras", "no such weights file"), ("net.pt", "unknown suffix '.pt'")])
+@pytest.mark.parametrize(("name", "message"), [("none.keras", "no such weights file"), ("net.pt", "is a pickle"), ("net.bin", "unknown suffix '.bin'")])
 def test_files_of_no_use_are_refused(tmp_path, name, message):
-    if name == "net.pt":
+    if name.startswith("net"):
         (tmp_path / name).write_bytes(b"torch")
     with pytest.raises(BadFile, match=message):
         weights.take(build("lenet"), tmp_path / name)

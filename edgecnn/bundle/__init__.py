@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgecnn.bundle.golden import Golden
     from edgecnn.card import Card, Preprocessing
     from edgecnn.runtime.file_info import FileInfo
+    from edgecnn.sources.given_input import GivenInput
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def bundle(
     licence: str = "",
     labels: Sequence[str] = (),
     label_offset: int | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     progress: Progress = SILENT,
 ) -> Bundled:
     """Write everything that an app needs to embed a file: the model, pre-processing, labels, golden vectors and a test that reads them.

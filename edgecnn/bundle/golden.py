@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from edgecnn.bundle.traps import Trap, signature, traps_of
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.progress import SILENT, Progress
-from edgecnn.runtime import open_model
 from edgecnn.runtime.contract import Runner, Tensor
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.open_classifier import ResolvedLabels, open_classifier
 from edgecnn.validate.doctor.levels import Input
 
 SUFFIXES = (".tflite", ".onnx")
@@ -74,7 +74,7 @@ def make(
     licence: str = "",
     labels: Sequence[str] = (),
     label_offset: int | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     progress: Progress = SILENT,
 ) -> Golden:
     """Run a .tflite or .onnx file on golden pictures, by the right pre-processing and by every usual mistake.
@@ -95,23 +95,22 @@ def make(
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise BadFile(f"{path} cannot be embedded: expected a file that edgecnn export writes, {' or '.join(SUFFIXES)}")
-    with closing(open_model(path, preprocessing=preprocessing)) as runner:
-        _check(runner, count, preprocessing)
+    with open_classifier(path, given=preprocessing, labels=tuple(labels), label_offset=label_offset, data=data) as classifier:
+        runner = classifier.runner
+        _check(runner, count)
         taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)
         into = Input.of(runner, runner.preprocessing)
         chosen = [steadiest(runner, into, scenes.candidates(taken, runner.preprocessing, place, count)) for place in range(count)]
-        return _golden(runner, into, chosen, licence or said, labels, label_offset, progress)
+        return _golden(runner, into, chosen, licence or said, classifier.labels, progress)
 
 
-def _check(runner: Runner, count: int, preprocessing: Preprocessing | None) -> None:
-    """Refuse what golden vectors cannot be made of; `preprocessing` is what was said of the input."""
+def _check(runner: Runner, count: int) -> None:
+    """Refuse what golden vectors cannot be made of."""
     if runner.input.shape[0] not in (None, 1):
         mend = f"write one with edgecnn check {runner.path} --repair" if runner.path.suffix.lower() == ".tflite" else "export it with an open batch"
         raise BadFile(f"{runner.path} takes {runner.input.shape[0]} pictures at once; expected a batch of 1; {mend}")
     if not 1 <= count <= 99:
         raise BadSetting(f"{count} golden pictures: expected 1 to 99")
-    if runner.card is None and preprocessing is None:
-        raise BadSetting(f"{runner.path} has no card that says how a picture becomes its input; say it, such as --mean 127.5 --std 127.5 --order rgb")
 
 
 def write(golden: Golden, folder: str | os.PathLike[str], *, sources: bool = False) -> list[Path]:
@@ -157,10 +156,9 @@ def _taken(
     return [scenes.read_picture(one) for one in pictures], "not stated"
 
 
-def _golden(runner: Runner, into: Input, found: Sequence[Picture], licence: str, labels: Sequence[str], offset: int | None, progress: Progress) -> Golden:
-    card, path = runner.card, runner.path
-    offset = offset if offset is not None else card.label_offset if card else 0
-    names = label_files.for_outputs(tuple(labels) or (card.labels if card else ()), runner.classes, offset, path)
+def _golden(runner: Runner, into: Input, found: Sequence[Picture], licence: str, known: ResolvedLabels, progress: Progress) -> Golden:
+    path, offset = runner.path, known.label_offset
+    names = label_files.for_outputs(known.labels, runner.classes, offset, path)
     progress.step(f"{len(found)} golden pictures; trying usual mistakes on {path.name}")
     return Golden(
         path.name, files.sha256(path), runner.input, runner.output, into.layout.channels_first, into.inside, _gives_probabilities(runner, found),

@@ -31,6 +31,9 @@ COMMANDS: dict[str, str] = {
     "predict": "name what is on a picture",
 }
 
+# Commands that open a model, which may need to be trusted.
+TAKES_MODEL = ("info", "train", "compress", "optimize", "export", "validate", "check", "benchmark", "bundle", "predict")
+
 _EXAMPLES = (
     "edgecnn train mobilenet --width 0.25 --data digits",
     "edgecnn export squeezenet --int8",
@@ -77,11 +80,15 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _command(name: str, rest: list[str]) -> int:
+    from edgecnn.cli import options
     from edgecnn.cli.parser import Parser
 
     command = importlib.import_module(f"edgecnn.cli.commands.{name}")
     parser = Parser(prog=f"edgecnn {name}", description=command.__doc__)
     command.add(parser)
+    if name in TAKES_MODEL:
+        options.add_trust(parser)
     args = parser.parse_args(rest)
     args.typed = shlex.join(["edgecnn", name, *rest])
-    return command.run(args)
+    with options.trusted(args):
+        return command.run(args)

@@ -14,7 +14,7 @@ from edgecnn.runtime.keras_model import load, own_card
 
 
 def describe(path: Path) -> FileInfo:
-    """Layers, counts and card of a .keras or .h5 model; BadFile when it cannot be loaded."""
+    """Layers, counts and card of a Keras model; BadFile when it cannot be loaded."""
     card, model = own_card(path), load(path)
     weight_bytes: Counter[str] = Counter()
     for weight in model.weights:
@@ -22,7 +22,7 @@ def describe(path: Path) -> FileInfo:
     return FileInfo(
         path=path,
         format=f"Keras {keras.__version__}",
-        bytes=path.stat().st_size,
+        bytes=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size,
         inputs=tuple(_tensor(t) for t in model.inputs),
         outputs=tuple(_tensor(t) for t in model.outputs),
         operators=tuple(_layer(layer) for layer in model.layers),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgecnn.card import Preprocessing
 from edgecnn.cli.parser import numbers
+
+if TYPE_CHECKING:
+    from edgecnn.sources.given_input import GivenInput
 
 
 _RESIZE = (
@@ -29,35 +35,29 @@ def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = Tru
 
 def add_input(group: argparse._ArgumentGroup) -> None:
     """--mean, --std, --order, --resize."""
-    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255 (default: 128)")
-    group.add_argument("--std", type=numbers, metavar="S", help="(default: 128)")
-    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr or grey")
+    group.add_argument("--mean", type=numbers, metavar="M", help="input = (pixel - mean) / std, one value or one a channel, pixels 0 to 255")
+    group.add_argument("--std", type=numbers, metavar="S", help="(default of both: what card, metadata, graph or labeled photos show)")
+    usual = "the usual ones by name: raw (pixels as they are), unit (/255), tf (/127.5 - 1), torch or caffe (ImageNet's mean)"
+    group.add_argument("--preprocess", metavar="NAME", help=f"mean, std and order together, {usual}")
+    group.add_argument("--order", metavar="ORDER", help="channel order of the input: rgb, bgr, grey or rgba")
     group.add_argument("--resize", metavar="MODE[,FILTER]", help=_RESIZE)
 
 
 def said_of_input(args: argparse.Namespace) -> dict[str, object]:
     """What was said of the input, as fields of `Preprocessing`."""
-    return {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
+    fields: dict[str, object] = {}
+    if getattr(args, "preprocess", None) is not None:
+        from edgecnn.sources.given_input import fields_of_mapping
+
+        fields = fields_of_mapping(args.preprocess)
+    return fields | {key: getattr(args, key) for key in ("mean", "std", "order", "resize") if getattr(args, key) is not None}
 
 
-def preprocessing(args: argparse.Namespace, model: str | Path) -> Preprocessing | None:
-    """What the options say, over what the model's file and card say; None when no option was given."""
-    given = said_of_input(args)
-    if not given and args.image_size is None:
-        return None
-    if args.image_size is not None:
-        order = args.order or "rgb"
-        return replace(Preprocessing(args.image_size, args.image_size, order, (128.0,), (128.0,)), **given)
-    return replace(_own(model), **given)
+def given_input(args: argparse.Namespace) -> GivenInput:
+    """What the options say of the input; what they leave out is taken from evidence."""
+    from edgecnn.sources.given_input import GivenInput
 
-
-def _own(model: str | Path) -> Preprocessing:
-    from contextlib import closing
-
-    from edgecnn.runtime import open_model
-
-    with closing(open_model(model)) as runner:
-        return runner.preprocessing
+    return GivenInput(said_of_input(args), getattr(args, "image_size", None))
 
 
 def label_names(path: str | None) -> tuple[str, ...]:
@@ -72,3 +72,31 @@ def model_file(text: str) -> Path:
     from edgecnn import zoo
 
     return Path(text) if Path(text).suffix or Path(text).exists() else zoo.find(text)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """--trust-code and --custom-objects, of every command that opens a model."""
+    group = parser.add_argument_group("for models with code of their author")
+    group.add_argument("--trust-code", action="store_true", help="run code that a model file holds (Lambda layers); only where you trust its author")
+    group.add_argument("--custom-objects", metavar="FILE.py", help="a Python file with the layers of the model, which is executed")
+    parser.add_argument("--output", metavar="NAME", help="the output with the class scores, of a model that has several")
+
+
+@contextlib.contextmanager
+def trusted(args: argparse.Namespace) -> Iterator[None]:
+    """Open models as --trust-code and --custom-objects say, and say so on stderr."""
+    from edgecnn.formats.keras import trust
+
+    path = getattr(args, "custom_objects", None)
+    size = getattr(args, "image_size", None)
+    chosen = {
+        "trust_code": getattr(args, "trust_code", False),
+        "custom_objects": str(Path(path).resolve()) if path else None,
+        "image_size": (size, size) if size else None,
+        "output": getattr(args, "output", None),
+    }
+    loading = replace(trust.current(), **{key: value for key, value in chosen.items() if value})
+    for note in loading.notes():
+        print(f"note: {note}", file=sys.stderr)
+    with trust.use(loading):
+        yield

@@ -14,6 +14,7 @@ from edgecnn.settings import Compress
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
+    from edgecnn.sources.given_input import GivenInput
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def compress(
     *,
     settings: Compress,
     data: str | os.PathLike[str] | Dataset | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     progress: Progress = SILENT,

@@ -11,6 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from edgecnn.card import Preprocessing
+from edgecnn.compress import losses
+from edgecnn.compress.answers import Answers
 from edgecnn.compress.legacy_keras import Legacy
 from edgecnn.data import Dataset, Split
 from edgecnn.progress import Progress
@@ -68,6 +70,7 @@ class Task:
         preprocessing: how they become the input.
         settings: how to train; its `epochs`, rate, schedule, optimizer, changes, teacher's share and temperature count.
         teacher: from the same input to logits; never changes.
+        answers: what is right, in the network's outputs.
     """
 
     stage: Stage
@@ -75,6 +78,7 @@ class Task:
     preprocessing: Preprocessing
     settings: Train
     teacher: Callable[[tf.Tensor], tf.Tensor]
+    answers: Answers
 
     @property
     def feed(self) -> Feed:
@@ -127,7 +131,7 @@ class _Works:
 
     def __init__(self, task: Task) -> None:
         self.task, self.feed, self.model = task, task.feed, task.stage.model
-        self.classes = len(task.data.classes)
+        self.answers = task.answers
         self.preparation = Preparation(task.preprocessing, self.feed.changes)
         self.optimizer = _optimizer(task.settings)
         self.optimizer.build(self.model.trainable_variables)
@@ -152,14 +156,14 @@ class _Works:
         """Loss of the labels and accuracy over a split."""
         loss, right = 0.0, 0
         for part in slices(len(split), self.feed.batch_size):
-            found = self.judge(tf.constant(np.asarray(split.pictures[part])), tf.constant(np.eye(self.classes, dtype="float32")[split.labels[part]]))
+            found = self.judge(tf.constant(np.asarray(split.pictures[part])), tf.constant(self.answers.targets(split, part)))
             loss, right = loss + float(found[0]), right + int(found[1])
         return {"val_loss": loss / len(split), "val_accuracy": right / len(split)}
 
     def inputs(self, epoch: int, step: int) -> np.ndarray:
         """Network inputs of one training step."""
         given, labels = self._batch(epoch, step, self.feed.order(epoch)[step])
-        return self.preparation((given, labels), True)[0].numpy()
+        return self._prepare(given, labels, True)[0].numpy()
 
     def read(self) -> list[np.ndarray]:
         """Everything that decides the next step."""
@@ -178,28 +182,44 @@ class _Works:
         given = {"pictures": tf.constant(np.asarray(self.feed.split.pictures[chosen]))}
         if self.feed.changes.columns:
             given["draws"] = tf.constant(self.feed.draws(epoch, step))
-        return given, tf.constant(np.eye(self.classes, dtype="float32")[self.feed.split.labels[chosen]])
+        return given, tf.constant(self.answers.targets(self.feed.split, chosen))
 
     def _step(self, given: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         settings = self.task.settings
-        x, labels = self.preparation((given, labels), True)
-        share, warm = settings.teacher_share, settings.temperature
+        x, labels = self._prepare(given, labels, True)
+        # Without right answers the teacher's are all that there is to learn.
+        share, warm = 1.0 if self.answers.rows is None else settings.teacher_share, settings.temperature
+        independent = self.answers.independent
         with tf.GradientTape() as tape:
             logits = tf.reshape(self.model(x, training=True), tf.shape(labels))
-            loss = (1 - share) * _entropy(labels, logits, settings.label_smoothing)
+            loss = (1 - share) * losses.entropy(labels, logits, settings.label_smoothing, independent)
             if share:
-                taught = tf.nn.softmax(tf.reshape(self.task.teacher(x), tf.shape(labels)) / warm)
-                divergence = tf_keras.losses.kl_divergence(taught, tf.nn.softmax(logits / warm))
-                loss += share * warm**2 * tf.reduce_mean(divergence)
+                taught = tf.reshape(self.task.teacher(x), tf.shape(labels))
+                loss += share * warm**2 * losses.divergence(taught / warm, logits / warm, independent)
+            if self.answers.rows is None:
+                labels = self._best(taught)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        return loss, tf.reduce_mean(_right(labels, logits))
+        return loss, tf.reduce_mean(losses.right(labels, logits, independent))
 
     def _judge(self, pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x, labels = self.preparation(({"pictures": pictures}, labels), False)
+        x, labels = self._prepare({"pictures": pictures}, labels, False)
         logits = tf.reshape(self.model(x, training=False), tf.shape(labels))
-        losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-        return tf.reduce_sum(losses), tf.reduce_sum(_right(labels, logits))
+        if self.answers.rows is None:
+            labels = self._best(tf.reshape(self.task.teacher(x), tf.shape(labels)))
+        each = losses.each(labels, logits, self.answers.independent)
+        return tf.reduce_sum(each), tf.reduce_sum(losses.right(labels, logits, self.answers.independent))
+
+    def _prepare(self, given: dict[str, tf.Tensor], labels: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """Network inputs and targets; a gray input may have no axis of channels."""
+        x, labels = self.preparation((given, labels), training)
+        return (tf.squeeze(x, -1) if len(self.model.inputs[0].shape) == 3 else x), labels
+
+    def _best(self, taught: tf.Tensor) -> tf.Tensor:
+        """The teacher's own answers as targets."""
+        if self.answers.independent:
+            return tf.cast(taught > 0, tf.float32)
+        return tf.one_hot(tf.argmax(taught, -1), self.answers.width)
 
 
 def _optimizer(settings: Train) -> tf_keras.optimizers.Optimizer:
@@ -212,15 +232,6 @@ def _optimizer(settings: Train) -> tf_keras.optimizers.Optimizer:
     if decay:
         made.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return made
-
-
-def _entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
-    wanted = labels * (1 - smoothing) + smoothing / tf.cast(tf.shape(labels)[-1], tf.float32)
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
-
-
-def _right(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.equal(tf.argmax(labels, -1), tf.argmax(logits, -1)), tf.float32)
 
 
 def teacher(net: keras.Model, output: str | None) -> Callable[[tf.Tensor], tf.Tensor]:

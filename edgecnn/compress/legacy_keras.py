@@ -48,6 +48,8 @@ class Legacy:
 def to_legacy(net: keras.Model, output: str | None = None) -> Legacy:
     """Rebuild a functional Keras 3 model in tf_keras, layer by layer, with the same weights.
 
+    Layers and operations that tf_keras does not have are run by Keras 3 inside of it, see `BridgedLayer`.
+
     Args:
         net: of one input, whose layers are each called once.
         output: layer at which the rebuilt model ends; the model's own last one when left out.
@@ -57,7 +59,7 @@ def to_legacy(net: keras.Model, output: str | None = None) -> Legacy:
     """
     made: dict[str, list[tf_keras.layers.Layer]] = {}
     tensors: dict[str, Tensor] = {}
-    for layer in net.layers:
+    for layer in net.operations:
         if isinstance(layer, keras.layers.InputLayer):
             source = tensors[layer.name] = tf_keras.Input(tuple(layer.batch_shape[1:]), name=layer.name)
             continue
@@ -66,31 +68,34 @@ def to_legacy(net: keras.Model, output: str | None = None) -> Legacy:
         x = given if len(given) > 1 else given[0]
         for twin in made[layer.name]:
             x = twin(x)
+        if isinstance(x, list | tuple):
+            raise BadSetting(f"'{layer.name}' gives {len(x)} tensors; expected layers and operations of one result")
         tensors[layer.name] = x
         if layer.name == output:
             break
-    model = tf_keras.Model(source, tensors[output or net.layers[-1].name], name=net.name)
-    variables = {name: _variables(net.get_layer(name), layers) for name, layers in made.items()}
+    model = tf_keras.Model(source, tensors[output or net.outputs[0]._keras_history.operation.name], name=net.name)
+    variables = {layer.name: _variables(layer, made[layer.name]) for layer in net.layers if layer.name in made}
     rest = {layer.name for layer in net.layers if layer.weights} - set(made)
     if rest:
         raise BadSetting(f"layers after '{output}' have weights ({', '.join(sorted(rest))}); expected a classifier that ends there")
     return Legacy(model, net, output, made, variables)
 
 
-def inputs_of(layer: keras.Layer) -> list[str]:
-    """Names of the layers whose outputs a layer takes.
+def operation_of(net: keras.Model, name: str) -> keras.Operation:
+    """A layer or an operation of a model by its name."""
+    return next(one for one in net.operations if one.name == name)
+
+
+def inputs_of(layer: keras.Operation) -> list[str]:
+    """Names of the layers and operations whose results one takes, each once.
 
     Raises:
-        BadSetting: called twice or never, or fed with a tensor that is not a layer's.
+        BadSetting: called twice or never.
     """
     nodes = layer._inbound_nodes
     if len(nodes) != 1:
         raise BadSetting(f"layer '{layer.name}' is called {len(nodes)} times; expected layers that are called once")
-    sources = [tensor._keras_history.operation for tensor in nodes[0].input_tensors]
-    for source in sources:
-        if not isinstance(source, keras.Layer):
-            raise BadSetting(f"layer '{layer.name}' takes the result of the operation '{source.name}'; expected layers only, such as keras.layers.Add")
-    return [source.name for source in sources]
+    return list(dict.fromkeys(tensor._keras_history.operation.name for tensor in nodes[0].input_tensors))
 
 
 def _variables(layer: keras.Layer, layers: list[tf_keras.layers.Layer]) -> list[Any]:

@@ -12,6 +12,7 @@ import tf_keras
 from tensorflow_model_optimization.python.core.clustering.keras.clusterable_layer import ClusterableLayer
 from tensorflow_model_optimization.python.core.sparsity.keras.prunable_layer import PrunableLayer
 
+from edgecnn.compress.bridged_layer import BridgedLayer
 from edgecnn.errors import BadSetting
 
 # What a layer's configuration says that decides nothing of what it computes, or that tf_keras does not know.
@@ -34,6 +35,10 @@ def hard_silu(x: tf.Tensor) -> tf.Tensor:
 
 
 OWN = {"hard_sigmoid": hard_sigmoid, "hard_silu": hard_silu, "hard_swish": hard_silu, "silu": tf.nn.silu}
+
+
+# Activations that are the same by name on both sides, or of our own.
+ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "tanh", "elu", "selu", "softplus", "softsign", "exponential", "swish", *OWN)
 
 
 class Grouped(tf_keras.layers.Conv2D, PrunableLayer, ClusterableLayer):
@@ -67,19 +72,26 @@ class Grouped(tf_keras.layers.Conv2D, PrunableLayer, ClusterableLayer):
         return [("kernel", self.kernel)]
 
 
-def twins(layer: keras.Layer) -> list[tf_keras.layers.Layer]:
-    """The tf_keras layers, one after the other, that compute what a Keras 3 layer does in inference; mostly one, of the same name.
+def twins(layer: keras.Operation) -> list[tf_keras.layers.Layer]:
+    """The tf_keras layers, one after the other, that compute what a Keras 3 layer or operation does in inference; mostly one, of the same name.
 
-    Raises:
-        BadSetting: of a kind that has no twin.
+    What has no twin is run by Keras 3 itself, in float.
     """
     kind = type(layer).__name__
-    known = type(layer).__module__.startswith("keras.")
+    known = type(layer).__module__.startswith("keras.") and isinstance(layer, keras.Layer) and _is_called_plainly(layer)
     if known and kind in TWINS:
         return TWINS[kind](_config(layer))
     if known and kind in PLAIN:
         return [getattr(tf_keras.layers, kind).from_config(_config(layer) | ({"fused": False} if kind == "BatchNormalization" else {}))]
-    raise BadSetting(f"layer '{layer.name}' is a {kind}, which TF-MOT's Keras does not have; expected one of {', '.join(sorted((*PLAIN, *TWINS)))}")
+    return [BridgedLayer(layer, layer._inbound_nodes[0])]
+
+
+def _is_called_plainly(layer: keras.Layer) -> bool:
+    """Whether a twin can be called as the layer is: with one tensor, or with a list of distinct ones, and activations that have names."""
+    activation = layer.get_config().get("activation")
+    nodes = layer._inbound_nodes
+    distinct = len({id(one) for one in nodes[0].input_tensors}) == len(nodes[0].input_tensors)
+    return distinct and (activation is None or (isinstance(activation, str) and activation in ACTIVATIONS))
 
 
 def _config(layer: keras.Layer) -> dict[str, Any]:

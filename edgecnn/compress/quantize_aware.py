@@ -13,7 +13,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 
 from edgecnn.compress import cluster, prune
 from edgecnn.compress.fit import Stage
-from edgecnn.compress.legacy_keras import Legacy, inputs_of, to_legacy
+from edgecnn.compress.legacy_keras import Legacy, inputs_of, operation_of, to_legacy
 from edgecnn.compress.quantizers import KERNELS, ByChannel, Following, Kept, Rounded, on_grid, step_of
 from edgecnn.settings import QuantizeAware
 
@@ -83,7 +83,7 @@ def outputs(legacy: Legacy) -> set[str]:
     """Names of the layers whose output is rounded: not where the file fuses it with what follows, or gives it the scale of what came in."""
     readers: dict[str, list[str]] = defaultdict(list)
     for name in legacy.layers:
-        for source in inputs_of(legacy.net.get_layer(name)):
+        for source in inputs_of(operation_of(legacy.net, name)):
             readers[source].append(name)
     return {name for name in legacy.layers if _kind(legacy, name) not in SAME_SCALE and not _fused(legacy, name, readers[name])}
 
@@ -98,12 +98,12 @@ def _fused(legacy: Legacy, name: str, readers: list[str]) -> bool:
 
 
 def _linear(legacy: Legacy, name: str) -> bool:
-    return legacy.net.get_layer(name).get_config().get("activation", "linear") == "linear"
+    return operation_of(legacy.net, name).get_config().get("activation", "linear") == "linear"
 
 
 def _kind(legacy: Legacy, name: str) -> str:
     """The layer's class; of an activation its name, with `ReLU` for both spellings."""
-    layer = legacy.net.get_layer(name)
+    layer = operation_of(legacy.net, name)
     if type(layer).__name__ != "Activation":
         return type(layer).__name__
     act = layer.get_config()["activation"]

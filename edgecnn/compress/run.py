@@ -16,12 +16,18 @@ from edgecnn import data as data_sets
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.compress import Change, Compressed
+from edgecnn.compress.answers import Answers, answers_of
+from edgecnn.compress.flat_model import flatten_model, logits_layer
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import BadData, BadSetting
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
-from edgecnn.runtime.preprocess import prepare
+from edgecnn.runtime.preprocess import Encoder, prepare
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import Compress
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.imported_card import open_with_card
+from edgecnn.sources.keras_input import with_float_input
 from edgecnn.statistics import accuracy, paired_interval
 from edgecnn.train import curves, memory, optimizer
 from edgecnn.train.average import measure_norms
@@ -47,6 +53,7 @@ class _Job:
     data: Dataset
     target: Path
     teacher: Path | None
+    answers: Answers
 
     def sources(self) -> dict[str, str]:
         """Of what was learnt, for the card."""
@@ -72,7 +79,7 @@ def run(
     settings: Compress,
     *,
     data: str | os.PathLike[str] | Dataset | None,
-    preprocessing: Preprocessing | None,
+    preprocessing: Preprocessing | GivenInput | None,
     out: str | os.PathLike[str] | None,
     name: str | None,
     progress: Progress,
@@ -86,12 +93,15 @@ def run(
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     progress.step(f"loading {path}")
-    original = KerasRunner(path, preprocessing=preprocessing)
-    card = original.card or Card(name=path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(path))
+    original = open_with_card(path, preprocessing, data=data, progress=progress).runner
+    card = original.card
     pictures = _data(card, data, progress)
-    job = _Job(
-        path, card, original.model, settings, pictures, folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras", zoo.find(teacher) if teacher else None
-    )
+    net = flatten_model(with_float_input(original.model, card.preprocessing), path)
+    answers = answers_of(card, pictures, original.num_scores, original.score_kind or ScoreKind.SOFTMAX)
+    if answers.rows is None:
+        progress.step(f"{len(pictures.classes)} classes of {pictures.name} are not the {original.classes} of {path.name}: only its own answers are learnt")
+    target = folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras"
+    job = _Job(path, card, net, settings, pictures, target, zoo.find(teacher) if teacher else None, answers)
     if job.target.resolve() == path.resolve():
         raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
     return _write(job, *_steps(job, progress, fresh), progress)
@@ -104,8 +114,6 @@ def _data(card: Card, given: str | os.PathLike[str] | Dataset | None, progress: 
         if given is None and card.data is None:
             raise BadData(f"{card.name}'s card names no data set; give labelled photos with --data FOLDER")
         found = data_sets.load(given if given is not None else card.data.name, card.preprocessing, progress=progress)
-    if card.labels and tuple(found.classes) != tuple(card.labels):
-        raise BadData(f"data set {found.name} has classes {', '.join(found.classes[:4])} ...; expected the model's: {', '.join(card.labels[:4])} ...")
     return found
 
 
@@ -116,7 +124,7 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
 
     net, states = keras.models.clone_model(job.net), {}
     net.set_weights(job.net.get_weights())
-    output = logits_of(job.net)
+    output = logits_layer(job.net)
     taught_by = _teacher(job, output)
     for step in job.settings.steps():
         if step == "channels":
@@ -127,7 +135,7 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
         train = job.settings.fine_tuning(step)
         steps = train.epochs * max(1, len(job.data.splits["train"]) // train.batch_size)
         stage = _stage(step)(to_legacy(net, output), getattr(job.settings, step), steps)
-        task = fit.Task(stage, job.data, job.card.preprocessing, train, taught_by)
+        task = fit.Task(stage, job.data, job.card.preprocessing, train, taught_by, job.answers)
         with memory.kept(not optimizer.accelerated()):
             states[step] = fit.fit(task, checkpoint, progress, WHAT[step])
         net.set_weights(states[step].best or stage.kept())
@@ -147,7 +155,8 @@ def _teacher(job: _Job, output: str | None) -> Callable:
     found = KerasRunner(job.teacher, preprocessing=None if cards.read(job.teacher) else job.card.preprocessing)
     if found.preprocessing != job.card.preprocessing or found.model.output_shape != job.net.output_shape:
         raise BadData(f"teacher {job.teacher} takes other pictures or gives other answers than {job.original}; expected the same preprocessing and classes")
-    return fit.teacher(found.model, logits_of(found.model))
+    taught = flatten_model(with_float_input(found.model, found.preprocessing), job.teacher)
+    return fit.teacher(taught, logits_layer(taught))
 
 
 def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
@@ -156,8 +165,8 @@ def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
 
     split, count = job.data.splits["train"], PICTURES_FOR_IMPORTANCE
     chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
-    inputs, classes = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing), np.eye(len(job.data.classes), dtype="float32")
-    found = cut(net, job.settings.channels, inputs, classes[split.labels[chosen]])
+    inputs = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing)
+    found = cut(net, job.settings.channels, inputs, job.answers.targets(split, chosen))
     measure_norms(found.net, (inputs[part] for part in slices(len(inputs), BATCH_FOR_NORMS)))
     before, after = net.count_params(), found.net.count_params()
     progress.step(
@@ -183,14 +192,6 @@ def _stage(step: str) -> Callable:
     from edgecnn.compress.quantize_aware import Awareness
 
     return lambda legacy, settings, steps: Awareness(legacy, settings)
-
-
-def logits_of(net: keras.Model) -> str | None:
-    """The layer before the final softmax; None where the model ends otherwise."""
-    last = net.layers[-1]
-    if type(last).__name__ == "Softmax" or (type(last).__name__ == "Activation" and last.get_config()["activation"] == "softmax"):
-        return last.input._keras_history.operation.name
-    raise BadSetting(f"{net.name} ends in the {type(last).__name__} '{last.name}'; expected a classifier that ends in a layer Softmax")
 
 
 def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Progress) -> Compressed:
@@ -219,21 +220,28 @@ def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Prog
 
 def _change(job: _Job, net: keras.Model, name: str, progress: Progress) -> Change:
     split = job.data.splits[name]
-    before, after = (_answers(model, split, job.card.preprocessing) for model in (job.net, net))
-    right = [answers == split.labels for answers in (before, after)]
+    before, after = (_answers(model, split, job) for model in (job.net, net))
+    truth = job.answers.truth(split)
+    right = [_same(answers, before if truth is None else truth) for answers in (before, after)]
     gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
     low, high = paired_interval(gained, lost, len(split))
-    found = Change(name, len(split), float(right[0].mean()), float(right[1].mean()), low, high, float((before == after).mean()))
+    found = Change(name, len(split), float(right[0].mean()), float(right[1].mean()), low, high, float(_same(before, after).mean()))
     change = 100 * (found.after - found.before)
     text = f"{100 * found.before:.1f} -> {100 * found.after:.1f} %, change {change:+.2f} (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
     progress.step(f"{name}: {text}, {len(split)} pictures")
     return found
 
 
-def _answers(net: keras.Model, split: Split, preprocessing: Preprocessing) -> np.ndarray:
-    """Top-1 answers [N]."""
-    found = []
+def _answers(net: keras.Model, split: Split, job: _Job) -> np.ndarray:
+    """The best class of each image, int [N], or which labels hold, bool [N, labels]."""
+    found, axes = [], {"has_channel_axis": len(job.net.inputs[0].shape) == 4}
+    encode = Encoder(job.card.preprocessing, "float32", **axes)
     for part in slices(len(split), 64):
-        scores = net.predict_on_batch(prepare(np.asarray(split.pictures[part]), preprocessing))
-        found.append(scores.reshape(len(scores), -1).argmax(-1))
+        scores = np.asarray(net.predict_on_batch(encode(np.asarray(split.pictures[part]))), np.float32)
+        found.append(job.answers.decide(scores.reshape(len(scores), -1)))
     return np.concatenate(found)
+
+
+def _same(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where two answers are the same, all labels together, bool [N]."""
+    return first == second if first.ndim == 1 else (first == second).all(1)

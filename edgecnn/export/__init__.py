@@ -15,6 +15,7 @@ from edgecnn.settings import Export
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
+    from edgecnn.sources.given_input import GivenInput
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def export(
     *,
     settings: Export | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,

@@ -15,9 +15,10 @@ from edgecnn.export.calibration import measure
 from edgecnn.export.formats import FORMATS
 from edgecnn.export.workshop import Workshop, card_of, open_model
 from edgecnn.progress import Progress
-from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.imported_card import open_with_card
 
 
 def run(
@@ -25,7 +26,7 @@ def run(
     settings: Export,
     *,
     data: str | os.PathLike[str] | Dataset | None,
-    preprocessing: Preprocessing | None,
+    preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
     out: str | os.PathLike[str] | None,
     name: str | None,
@@ -57,7 +58,7 @@ def _written(workshop: Workshop, names: list[str], folder: Path) -> list[Exporte
 def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int, progress: Progress) -> Card:
     """See `edgecnn.export.record_ranges`."""
     path = zoo.find(model)
-    original = KerasRunner(path)
+    original = open_with_card(path, data=data, progress=progress).runner
     card = card_of(original, None, ())
     material = pictures.gather(card, data, Export(calibration=count), strict=False, progress=progress)
     all_ranges, all_means = {}, {}

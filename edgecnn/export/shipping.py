@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgecnn.card import EMBEDDED, Card
 from edgecnn.export import flatbuffer, metadata, versions
-from edgecnn.export.metadata import archive, codec, trees
 from edgecnn.export.metadata.describe import describe
+from edgecnn.formats.tflite.metadata import archive, codec, trees
 from edgecnn.settings import About
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn.export import flatbuffer, versions
-from edgecnn.export.metadata import archive
+from edgecnn.formats.tflite.metadata import archive
 
 _Op, _Type = schema.BuiltinOperator, schema.TensorType
 WEIGHTED = (_Op.CONV_2D, _Op.DEPTHWISE_CONV_2D, _Op.FULLY_CONNECTED, _Op.DEQUANTIZE)

@@ -26,6 +26,9 @@ from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.imported_card import open_with_card
+from edgecnn.sources.keras_input import with_float_input
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
@@ -61,7 +64,7 @@ def open_model(
     settings: Export,
     *,
     data: str | os.PathLike[str] | Dataset | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     labels: tuple[str, ...] = (),
     name: str | None = None,
     strict: bool = False,
@@ -70,10 +73,11 @@ def open_model(
     """Load a model and what its export needs; see `edgecnn.export.export` for the arguments.
 
     Raises:
-        CheckFailed: it gives one answer to all pictures. NoCalibration, BadFile, BadData: as `export`.
+        CheckFailed: it gives one answer to all pictures. UnknownInputError, NoCalibration, BadFile, BadData: as `export`.
     """
     progress.step(f"loading {path}")
-    original = KerasRunner(path, preprocessing=preprocessing)
+    original = open_with_card(path, preprocessing, labels=labels, data=data, progress=progress).runner
+    original.model = with_float_input(original.model, original.preprocessing)
     card = card_of(original, name, labels)
     material = pictures.gather(card, data, settings, strict=strict, progress=progress)
     anchor = original(material.pictures[:ANCHORED])
@@ -82,16 +86,12 @@ def open_model(
 
 
 def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) -> Card:
-    """The model's card with what was given laid over it, or a new one for an imported model.
+    """The card of a model that `open_with_card` opened, with what was given laid over it.
 
     Raises:
         BadData: the number of labels is not the number of outputs.
     """
-    card = original.card or Card(name=original.path.stem, preprocessing=original.preprocessing, weights_sha256=files.sha256(original.path))
-    if card.preprocessing != original.preprocessing:
-        # What was recorded flows through the network only when it is fed as it was then.
-        card = replace(card, preprocessing=original.preprocessing, ranges={}, means={}, calibration={})
-    card = replace(card, name=name or card.name, labels=labels or card.labels)
+    card = replace(original.card, name=name or original.card.name, labels=labels or original.card.labels)
     if card.labels and len(card.labels) + card.label_offset != original.classes:
         raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
     return card

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.data import Dataset
     from edgecnn.optimize.front import Candidate
     from edgecnn.optimize.judge import Drop
+    from edgecnn.sources.given_input import GivenInput
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def optimize(
     *,
     search: Search | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
@@ -116,7 +117,7 @@ def within(
     settings: Export | None = None,
     against: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,

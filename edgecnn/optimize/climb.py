@@ -24,9 +24,10 @@ from edgecnn.optimize.judge import Judge
 from edgecnn.optimize.ladder import Climb, Rung
 from edgecnn.optimize.twins import compressed
 from edgecnn.progress import Progress
-from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.contract import RawPixels, Runner
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.settings import Budget, Compress, Export
+from edgecnn.sources.given_input import GivenInput
 from edgecnn.statistics import paired_interval
 
 
@@ -60,7 +61,7 @@ def run(
     *,
     against: str | os.PathLike[str] | None,
     data: str | os.PathLike[str] | Dataset | None,
-    preprocessing: Preprocessing | None,
+    preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
     out: str | os.PathLike[str] | None,
     name: str | None,
@@ -77,7 +78,7 @@ def run(
     pictures = data_of(path, data, preprocessing, strict, progress)
     opened = open_model(path, settings, data=None if data is None else pictures, preprocessing=preprocessing, labels=labels, name=name, progress=progress)
     cache = Cache(fresh=fresh)
-    original = opened.original if against is None else KerasRunner(zoo.find(against), preprocessing=preprocessing)
+    original = opened.original if against is None else _reference(zoo.find(against), opened.card.preprocessing)
     job = _Job(opened, original, pictures, budget, cache, folder, progress)
     if budget.proof:
         check_provable(len(pictures.splits["val"]), budget.max_drop)
@@ -164,7 +165,9 @@ def check_provable(pictures: int, limit: float) -> None:
     )
 
 
-def data_of(path: Path, data: str | os.PathLike[str] | Dataset | None, preprocessing: Preprocessing | None, strict: bool, progress: Progress) -> Dataset:
+def data_of(
+    path: Path, data: str | os.PathLike[str] | Dataset | None, preprocessing: Preprocessing | GivenInput | None, strict: bool, progress: Progress
+) -> Dataset:
     """The labelled pictures that are judged on: those given, else the model's own.
 
     Raises:
@@ -176,10 +179,18 @@ def data_of(path: Path, data: str | os.PathLike[str] | Dataset | None, preproces
     source = data if data is not None else (card.data.name if card and card.data else None)
     if source is None:
         raise BadData(f"the drop of accuracy is measured on labelled photos, and {path} does not say which it was trained on; give them with --data FOLDER")
-    size = preprocessing or (card.preprocessing if card else None) or _own_preprocessing(path)
-    return data_sets.load(source, size, strict=strict, progress=progress)
+    return data_sets.load(source, _size(path, card, preprocessing), strict=strict, progress=progress)
 
 
-def _own_preprocessing(path: Path) -> Preprocessing:
-    runner: Runner = KerasRunner(path)
-    return runner.preprocessing
+def _size(path: Path, card: Card | None, given: Preprocessing | GivenInput | None) -> Preprocessing:
+    """Size and resize rule of the input; its values do not matter to decoded images."""
+    if isinstance(given, Preprocessing):
+        return given
+    given = given or GivenInput()
+    base = card.preprocessing if card else KerasRunner(path, preprocessing=RawPixels(given.image_size)).preprocessing
+    return given.over(base)
+
+
+def _reference(path: Path, preprocessing: Preprocessing) -> KerasRunner:
+    """The model that a loss is measured against: its own card says how it is fed, else the exported one's."""
+    return KerasRunner(path, preprocessing=None if cards.read(path) else preprocessing)

@@ -27,8 +27,9 @@ from edgecnn.optimize.measure import Meter
 from edgecnn.optimize.tree import Node, Tree, Wish
 from edgecnn.optimize.twins import compressed
 from edgecnn.progress import Progress
-from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.settings import Export, Search
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.imported_card import open_with_card
 from edgecnn.validate.host import this_host
 
 
@@ -37,7 +38,7 @@ def run(
     search: Search,
     *,
     data: str | os.PathLike[str] | Dataset | None,
-    preprocessing: Preprocessing | None,
+    preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
     out: str | os.PathLike[str] | None,
     name: str | None,
@@ -51,7 +52,7 @@ def run(
     pictures = data_of(path, data, preprocessing, False, progress)
     if search.proof:
         check_provable(len(pictures.splits["val"]), search.max_drop)
-    original, cache = KerasRunner(path, preprocessing=preprocessing), Cache(fresh=fresh)
+    original, cache = open_with_card(path, preprocessing, labels=labels, data=pictures, progress=progress).runner, Cache(fresh=fresh)
     card = card_of(original, name, labels)
     judge = Judge(original, card, pictures, "val", cache, progress)
     with ExitStack() as stack:

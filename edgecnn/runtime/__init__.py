@@ -12,7 +12,9 @@ from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.contract import Runner
+from edgecnn.formats import pickles
+from edgecnn.formats.keras.inspection import is_saved_model
+from edgecnn.runtime.contract import RawPixels, Runner
 from edgecnn.runtime.file_info import FileInfo
 
 # suffix -> (room, class); a runtime is one class and one row here.
@@ -22,6 +24,7 @@ RUNNERS: dict[str, tuple[str, str]] = {
     ".ort": ("edgecnn.runtime.ort", "OrtRunner"),
     ".keras": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
     ".h5": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
+    ".hdf5": ("edgecnn.runtime.keras_model", "AnyKerasRunner"),
 }
 
 # suffix -> room with `describe(path) -> FileInfo`.
@@ -32,17 +35,18 @@ READERS: dict[str, str] = {
 }
 
 
-def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | None = None, threads: int = 1) -> Runner:
+def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> Runner:
     """Open a model or an export for running.
 
     Args:
-        path: a .tflite, .onnx, .ort, .keras or .h5 file.
-        preprocessing: how pictures become the input; None takes it from the file's card, and from the common
-            (pixel - 128) / 128 at the file's own input size where it has no card.
+        path: a .tflite, .onnx, .ort, .keras, .h5 or .hdf5 file, or a SavedModel folder.
+        preprocessing: how pictures become the input; None takes it from the file's card; RawPixels feeds pixels as they are, at the file's own size,
+            as `edgecnn.sources` does until it knows more.
         threads: processor threads that one run may use.
 
     Raises:
         BadFile: missing, damaged, or not an image classifier (one picture in, one row of class scores out).
+        UnknownInputError: no preprocessing, and the file has no card; `edgecnn.sources.open_classifier` finds evidence.
     """
     path = Path(path)
     module, name = _room(path, RUNNERS)
@@ -63,10 +67,13 @@ def card_of(path: str | os.PathLike[str]) -> Card | None:
     """The card inside an export or beside a model, or None when there is none; BadFile as `describe`."""
     path = Path(path)
     _room(path, RUNNERS)
-    return describe(path).card if path.suffix.lower() in READERS else cards.read(path)
+    return describe(path).card if path.suffix.lower() in READERS and path.is_file() else cards.read(path)
 
 
 def _room(path: Path, rooms: Mapping[str, Any]) -> Any:
+    pickles.refuse(path)
+    if is_saved_model(path) and ".keras" in rooms:
+        return rooms[".keras"]
     room = rooms.get(path.suffix.lower())
     if room is None and path.is_dir():
         raise BadFile(f"{path} is a directory; expected one {', '.join(rooms)} file")

@@ -11,27 +11,45 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.card import Card, Preprocessing
-from edgecnn.errors import BadData, BadFile, EdgeCNNError
-from edgecnn.runtime.contract import Tensor
+from edgecnn.errors import BadData, BadFile, EdgeCNNError, UnknownInputError
+from edgecnn.formats.keras import trust
+from edgecnn.runtime.contract import RawPixels, Tensor
+from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.scores import ScoreKind, kind_of_values, num_classes, to_probabilities
 
 Shape = tuple[int | None, ...]
 
 # Pixels of an input from which on a file is taken to be damaged: one picture as floats would fill a gigabyte.
 MOST_PIXELS = 1 << 26
 
+# Gray, RGB, RGBA.
+CHANNELS = (1, 3, 4)
+
+# An output of these holds the number of a class, not scores; int8 and uint8 are quantized scores.
+INDEX_TYPES = ("int32", "int64", "bool", "string")
+
+# How to say what an input wants.
+CHOICES = (
+    "say it with --mean 0 --std 1 (pixels 0 to 255 as they are: the model scales them itself), --mean 0 --std 255 (pixel / 255) or "
+    "--mean 127.5 --std 127.5 (pixel / 127.5 - 1), or give labelled photos with --data FOLDER to measure it"
+)
+
 
 @dataclass(frozen=True)
 class Layout:
-    """How an input tensor holds pictures; None where the file leaves a dimension open."""
+    """How an input tensor holds images; None where the file leaves a dimension open. Gray images may lack the axis of channels: [batch, height, width]."""
 
     batch: int | None
     height: int | None
     width: int | None
     channels: int
     channels_first: bool
+    has_channel_axis: bool = True
 
-    def shape(self, batch: int, height: int, width: int) -> tuple[int, int, int, int]:
+    def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
         """The whole shape with its open dimensions filled."""
+        if not self.has_channel_axis:
+            return (batch, height, width)
         return (batch, self.channels, height, width) if self.channels_first else (batch, height, width, self.channels)
 
 
@@ -41,46 +59,72 @@ def words(tensor: Tensor) -> str:
 
 
 def only(path: Path, tensors: list[Tensor], what: str) -> Tensor:
-    """The single input or output of an image classifier; BadFile when there are several or none."""
+    """The single input of an image classifier; BadFile when there are several or none."""
     if len(tensors) != 1:
         found = "; ".join(words(t) for t in tensors) or "none"
         raise BadFile(f"{path} has {len(tensors)} {what}s ({found}); expected an image classifier with one {what}")
     return tensors[0]
 
 
-def input_layout(path: Path, tensor: Tensor) -> Layout:
-    """Read the layout off an input's shape; BadFile when it does not hold pictures of one or three channels."""
-    shape = tensor.shape
-    if len(shape) == 4:
-        first = shape[1] in (1, 3) and shape[3] not in (1, 3)
-        batch, (height, width, channels) = shape[0], (shape[2], shape[3], shape[1]) if first else shape[1:]
-        if channels in (1, 3):
-            return Layout(batch, height, width, channels, first)
-    raise BadFile(f"{path}: input {words(tensor)}; expected pictures [batch, height, width, 1 or 3] or [batch, 1 or 3, height, width]")
-
-
-def output_classes(path: Path, tensor: Tensor) -> int | None:
-    """Length of the row of scores; None when the file leaves it open; BadFile when the output is no row of two scores or more."""
-    row = [d for d in (tensor.shape[1:] if len(tensor.shape) > 1 else tensor.shape) if d != 1]
-    if len(row) > 1 or not row:
-        raise BadFile(f"{path}: output {words(tensor)}; expected an image classifier that gives one row of 2 or more class scores a picture")
-    return row[0]
-
-
-def settle(path: Path, layout: Layout, card: Card | None, given: Preprocessing | None) -> Preprocessing:
-    """The preprocessing to use: the one given, else the card's, else (pixel - 128) / 128 at the file's own size.
+def select_output(path: Path, tensors: list[Tensor]) -> int:
+    """Index of the output with the class scores: the single one, else the one that --output names.
 
     Raises:
-        BadFile: it does not fit the file's input, or the file leaves its size open and nothing says it.
+        BadFile: there are several and none was named, or none of that name.
+    """
+    if len(tensors) == 1:
+        return 0
+    wanted = trust.current().output
+    named = [i for i, tensor in enumerate(tensors) if tensor.name == wanted]
+    if len(named) == 1:
+        return named[0]
+    found = "; ".join(words(t) for t in tensors) or "none"
+    missing = f"no output '{wanted}'" if wanted and tensors else f"{len(tensors)} outputs"
+    raise BadFile(f"{path} has {missing} ({found}); say which has the class scores: --output NAME")
+
+
+def input_layout(path: Path, tensor: Tensor) -> Layout:
+    """Read the layout off an input's shape; BadFile when it does not hold images of one, three or four channels."""
+    shape = tensor.shape
+    if len(shape) == 4:
+        first = shape[1] in CHANNELS and shape[3] not in CHANNELS
+        batch, (height, width, channels) = shape[0], (shape[2], shape[3], shape[1]) if first else shape[1:]
+        if channels in CHANNELS:
+            return Layout(batch, height, width, channels, first)
+    if len(shape) == 3 and shape[2] not in CHANNELS:
+        return Layout(shape[0], shape[1], shape[2], 1, False, has_channel_axis=False)
+    kinds = "[batch, height, width, 1, 3 or 4], [batch, 1, 3 or 4, height, width] or gray [batch, height, width]"
+    raise BadFile(f"{path}: input {words(tensor)}; expected images {kinds}")
+
+
+def output_scores(path: Path, tensor: Tensor) -> int | None:
+    """Length of the row of scores; None when the file leaves it open; BadFile when the output is no row of scores of real numbers.
+
+    One score is enough: the probability or the logit of the second of two classes.
+    """
+    row = [d for d in (tensor.shape[1:] if len(tensor.shape) > 1 else tensor.shape) if d != 1]
+    if tensor.dtype in INDEX_TYPES:
+        hint = "it gives the number of a class and no scores; export the network without the final ArgMax"
+        raise BadFile(f"{path}: output {words(tensor)}: {hint}")
+    if len(row) > 1 or (not row and len(tensor.shape) < 2):
+        raise BadFile(f"{path}: output {words(tensor)}; expected an image classifier that gives one row of class scores an image")
+    return row[0] if row else 1
+
+
+def settle(path: Path, layout: Layout, card: Card | None, given: Preprocessing | RawPixels | None) -> Preprocessing:
+    """The preprocessing to use: the one given, else the card's; never an assumption. `RawPixels` take the size from the card, else from the file.
+
+    Raises:
+        UnknownInputError: neither says it; `edgecnn.sources` finds evidence where there is some.
+        BadFile: it does not fit the file's input.
     """
     if (layout.height or 1) * (layout.width or 1) > MOST_PIXELS:
         raise BadFile(f"{path} takes pictures of {layout.width:,}x{layout.height:,} pixels; expected {MOST_PIXELS:,} pixels at most")
+    if isinstance(given, RawPixels):
+        return given.at_size_of(path, layout, card)
     chosen = given or (card.preprocessing if card else None)
     if chosen is None:
-        if layout.height is None or layout.width is None:
-            raise BadFile(f"{path} leaves the height and width of its input open and has no card; say them in preprocessing")
-        order, middle = ("grey", (128.0,)) if layout.channels == 1 else ("rgb", (128.0,) * 3)
-        return Preprocessing(layout.height, layout.width, order, mean=middle, std=middle)
+        raise UnknownInputError(f"{path} does not say how a pixel becomes its input, and nothing was given; {CHOICES}")
     takes = (layout.height or chosen.height, layout.width or chosen.width, layout.channels)
     says = (chosen.height, chosen.width, chosen.channels)
     if takes != says:
@@ -103,29 +147,11 @@ def in_words(path: Path, runtime: str) -> Iterator[None]:
         raise BadFile(f"{path}: {runtime} cannot run it: {' '.join(str(error).split())[:240] or type(error).__name__}") from error
 
 
-def as_rows(path: Path, scores: np.ndarray, pictures: int, classes: int) -> np.ndarray:
-    """Scores as [pictures, classes]; BadFile where a file gives other ones than it declares."""
-    if scores.size != pictures * classes:
-        raise BadFile(f"{path} gave scores of shape {list(scores.shape)} for {pictures} picture(s); expected {classes} for each, as it declares")
-    return scores.reshape(pictures, classes)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Softmax along the last axis of [N, classes], float32."""
-    grown = np.exp(scores - scores.max(-1, keepdims=True))
-    return grown / grown.sum(-1, keepdims=True)
-
-
-def are_probabilities(scores: np.ndarray) -> bool:
-    """Whether rows [N, classes] lie in 0..1 and sum to 1, within rounding of a quantized output."""
-    if scores.min() < 0 or scores.max() > 1 + 1e-3:
-        return False
-    step, values = 0.0, np.unique(scores)
-    if 1 < len(values) <= 256:
-        step = float(np.diff(values).min())
-        # Real numbers have no common step; a quantized output has nothing else.
-        step = step if np.allclose(values / step, np.rint(values / step), atol=1e-2) and step > 1e-4 else 0.0
-    return bool(np.abs(scores.sum(-1, dtype=np.float64) - 1).max() <= 1e-3 + step * scores.shape[-1] / 2)
+def as_rows(path: Path, scores: np.ndarray, pictures: int, num_scores: int) -> np.ndarray:
+    """Scores as [pictures, num_scores]; BadFile where a file gives other ones than it declares."""
+    if scores.size != pictures * num_scores:
+        raise BadFile(f"{path} gave scores of shape {list(scores.shape)} for {pictures} picture(s); expected {num_scores} for each, as it declares")
+    return scores.reshape(pictures, num_scores)
 
 
 class PictureRunner(abc.ABC):
@@ -136,26 +162,48 @@ class PictureRunner(abc.ABC):
     Attributes:
         batch: pictures of one run.
         parallel: whether several of these side by side, one thread each, are the fastest way to run many pictures.
-        gives_probabilities: True or False where the file says so, None to judge by the scores.
+        num_scores: length of the row of scores that the file gives.
+        score_kind: what the scores mean, where the file or its card says so; None until the first scores are judged by their values.
     """
 
     parallel = True
 
-    def __init__(self, path: Path, card: Card | None, preprocessing: Preprocessing, tensors: tuple[Tensor, Tensor], classes: int, batch: int) -> None:
+    def __init__(self, path: Path, card: Card | None, preprocessing: Preprocessing, tensors: tuple[Tensor, Tensor], num_scores: int, batch: int) -> None:
         self.path, self.card, self.preprocessing = path, card, preprocessing
         self.input, self.output = tensors
-        self.classes, self.batch = classes, batch
-        self.gives_probabilities: bool | None = None
+        self.num_scores, self.batch = num_scores, batch
+        self.score_kind: ScoreKind | None = ScoreKind(card.score_kind) if card and card.score_kind else None
+
+    @property
+    def classes(self) -> int:
+        """Classes that can be answered, background classes included: two where the file gives one score."""
+        return num_classes(self.score_kind, self.num_scores)
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Probabilities [N, classes], float32."""
         return self.probabilities(self.scores(pictures))
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
-        """Add the softmax that a file with logits lacks; judged once a file, by its operators or its first scores."""
-        if self.gives_probabilities is None and len(scores):
-            self.gives_probabilities = are_probabilities(scores)
-        return scores if self.gives_probabilities else softmax(scores)
+        """Probabilities [N, classes] of scores; what these mean is judged once a file, by what it says or by its first scores."""
+        if self.score_kind is None and len(scores):
+            self.score_kind = kind_of_values(scores)
+        return to_probabilities(scores, self.score_kind or ScoreKind.SOFTMAX)
+
+    def set_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Feed images in another way from now on, at the same size.
+
+        Raises:
+            BadData: another size or number of channels.
+        """
+        old, new = ((p.height, p.width, p.channels) for p in (self.preprocessing, preprocessing))
+        if old != new:
+            raise BadData(f"{self.path} is open for pictures of {_size(old)}; the new preprocessing says {_size(new)}")
+        self.preprocessing = preprocessing
+        self._encode = self._encoder(preprocessing)
+
+    @abc.abstractmethod
+    def _encoder(self, preprocessing: Preprocessing) -> Encoder:
+        """The way from pixels to the input."""
 
     def scores(self, pictures: np.ndarray) -> np.ndarray:
         """What the file itself gives, dequantized, [N, classes], float32."""
@@ -173,7 +221,7 @@ class PictureRunner(abc.ABC):
         return self._in_batches(self._feed, stored)
 
     def _in_batches(self, run: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
-        rows = np.empty((len(inputs), self.classes), np.float32)
+        rows = np.empty((len(inputs), self.num_scores), np.float32)
         for start in range(0, len(inputs), self.batch):
             rows[start : start + self.batch] = run(inputs[start : start + self.batch])
         return rows

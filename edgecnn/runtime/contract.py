@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.card import Card, Preprocessing
+from edgecnn.errors import BadFile
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from edgecnn.runtime.base import Layout
+    from edgecnn.runtime.scores import ScoreKind
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,36 @@ class Tensor:
     zero_point: int | None = None
 
 
+@dataclass(frozen=True)
+class RawPixels:
+    """Pixels of 0 to 255 as they are, at the file's own size: how a model is opened of which nobody knows yet what it wants.
+
+    Attributes:
+        image_size: height and width where the file leaves them open; None where nobody said them.
+        order: channel order of a color input; None for rgb.
+    """
+
+    image_size: int | None = None
+    order: str | None = None
+
+    def at_size_of(self, path: Path, layout: Layout, card: Card | None) -> Preprocessing:
+        """The preprocessing at the size of the file's input.
+
+        Raises:
+            BadFile: the file leaves its size open, and neither its card nor anybody says it.
+        """
+        known = card.preprocessing if card else None
+        height = layout.height or self.image_size or (known.height if known else None)
+        width = layout.width or self.image_size or (known.width if known else None)
+        if height is None or width is None:
+            raise BadFile(f"{path} leaves the height and width of its input open and has no card; say them with --image-size PIXELS")
+        if self.image_size is not None and (height, width) != (self.image_size, self.image_size):
+            raise BadFile(f"{path} takes pictures of {width}x{height} pixels; --image-size {self.image_size} is for files that leave the size open")
+        order = {1: "grey", 3: self.order if self.order in ("rgb", "bgr") else "rgb", 4: "rgba"}[layout.channels]
+        base = known or Preprocessing(height, width)
+        return replace(base, height=height, width=width, order=order, mean=(0.0,), std=(1.0,))
+
+
 class Runner(Protocol):
     """Runs one model file on pictures and gives probabilities.
 
@@ -42,7 +76,9 @@ class Runner(Protocol):
         card: the card inside the file (.tflite, .onnx) or beside it (.keras), None when there is none.
         preprocessing: what the runner does to pixels.
         input, output: the tensors as the file declares them.
-        classes: length of the row of scores, background class included.
+        num_scores: length of the row of scores that the file gives.
+        score_kind: what the scores mean, where the file or its card says so; None where only their values can tell.
+        classes: that can be answered, background class included: `num_scores`, or two where the file gives one score.
     """
 
     path: Path
@@ -50,6 +86,8 @@ class Runner(Protocol):
     preprocessing: Preprocessing
     input: Tensor
     output: Tensor
+    num_scores: int
+    score_kind: ScoreKind | None
     classes: int
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
@@ -62,10 +100,18 @@ class Runner(Protocol):
         ...
 
     def scores(self, pictures: np.ndarray) -> np.ndarray:
-        """What the file itself gives, dequantized to float32, [N, classes]: probabilities or logits, no softmax added.
+        """What the file itself gives, dequantized to float32, [N, num_scores]: probabilities or logits, no softmax added.
 
         Where the file ends in softmax these are probabilities. Used to count ties and to compare exactly.
         """
+        ...
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities [N, classes] for scores [N, num_scores]."""
+        ...
+
+    def set_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Feed images in another way from now on, at the same size; BadData where the size differs."""
         ...
 
     def feed(self, stored: np.ndarray) -> np.ndarray:

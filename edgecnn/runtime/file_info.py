@@ -47,7 +47,7 @@ class FileInfo:
         card: the card inside, if any.
         sparse_kernels: how many constants are stored sparse.
         sparse_bytes, dense_bytes: what these take, and what they would take dense.
-        ends_in_softmax: whether the last operator that changes values is a softmax.
+        last_activation: what the last operator that changes values is: "softmax", "sigmoid" or "".
     """
 
     path: Path
@@ -63,7 +63,7 @@ class FileInfo:
     sparse_kernels: int = 0
     sparse_bytes: int = 0
     dense_bytes: int = 0
-    ends_in_softmax: bool = False
+    last_activation: str = ""
 
     @property
     def parameters(self) -> int:

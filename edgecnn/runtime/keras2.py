@@ -1,4 +1,4 @@
-"""Models that Keras 2 wrote: what Keras 3 refuses in them, and tf_keras for what only Keras 2 can run."""
+"""Models that only Keras 2 (tf_keras) can run: what Keras 3 has no layer for."""
 
 from __future__ import annotations
 
@@ -7,40 +7,36 @@ from typing import Any
 
 import keras
 
-
-class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Reads a depthwise convolution whose config has `groups`, which Keras 2 wrote and never used."""
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> keras.layers.DepthwiseConv2D:
-        """A plain depthwise convolution."""
-        return keras.layers.DepthwiseConv2D.from_config({key: value for key, value in config.items() if key != "groups"})
-
-
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Reads a batch normalization whose axis is a list of one, as Keras 2 wrote it."""
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> keras.layers.BatchNormalization:
-        """A plain batch normalization."""
-        axis = config.get("axis", -1)
-        return keras.layers.BatchNormalization.from_config({**config, "axis": axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis})
-
-
-# Passed to Keras 3 as `custom_objects`; each gives back Keras' own layer, so that the loaded model is like any other.
-READERS = {"DepthwiseConv2D": DepthwiseConv2D, "BatchNormalization": BatchNormalization}
+from edgecnn.errors import BadFile
+from edgecnn.formats.keras import check_config, inspect_config, trust
+from edgecnn.formats.keras.custom_objects import load_custom_objects
+from edgecnn.formats.keras.load import has_lambda
 
 
 def load(path: Path) -> Any | None:
-    """The model as tf_keras loads it, for running only; None where tf_keras is not there, the backend is another one, or it cannot read the file either."""
-    if keras.backend.backend() != "tensorflow":
+    """The model as tf_keras loads it, for running only; None where tf_keras is not there, the backend is another one, or it cannot read the file either.
+
+    tf_keras runs the code of every Lambda in a .h5, also of one that was recognised: such a file is not handed to it unless its author is trusted.
+
+    Raises:
+        UnsafeModelError: it would run code of its author.
+    """
+    options = trust.current()
+    try:
+        file = inspect_config(path)
+    except BadFile:
+        return None
+    custom = load_custom_objects(options.custom_objects) if options.custom_objects else {}
+    if not options.trust_code:
+        check_config(file, frozenset(custom))
+    if keras.backend.backend() != "tensorflow" or file.kind == "saved_model" or not file.of_keras2 or (has_lambda(file.config) and not options.trust_code):
         return None
     try:
         import tf_keras
     except ImportError:
         return None
     try:
-        return tf_keras.models.load_model(path, compile=False)
+        return tf_keras.models.load_model(path, compile=False, custom_objects=custom, safe_mode=not options.trust_code)
     # tf_keras hands on whatever h5py, json and the layers raise; the caller has Keras 3's reason, which it tells.
     except Exception:
         return None

@@ -1,10 +1,11 @@
-"""Runs .keras and .h5 models with Keras, compiled, on whichever backend is set."""
+"""Runs .keras and .h5 models and SavedModel folders with Keras, compiled, on whichever backend is set."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,11 +13,13 @@ import numpy as np
 from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.card import OUTPUT, Card, Preprocessing
-from edgecnn.errors import BadFile
+from edgecnn.errors import BadFile, UnsafeModelError
+from edgecnn.formats.keras.load import load as load_checked
 from edgecnn.runtime import keras2
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, settle
-from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.scores import kind_of_activation
 
 # Pictures of one run; more only cost memory on a processor.
 BATCH = 8
@@ -30,37 +33,45 @@ class KerasRunner(PictureRunner):
 
     parallel = False
 
-    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         card = own_card(path)
         self.model = self.load(path)
         given = only(path, [_tensor(t) for t in self.model.inputs], "input")
-        result = only(path, [_tensor(t) for t in self.model.outputs], "output")
+        outputs = [_tensor(t) for t in self.model.outputs]
+        result = outputs[select_output(path, outputs)]
         layout = input_layout(path, given)
         chosen = settle(path, layout, card, preprocessing)
-        self._encode = Encoder(chosen, "float32", channels_first=layout.channels_first)
-        classes = output_classes(path, result)
-        if classes is None:
+        num_scores = output_scores(path, result)
+        if num_scores is None:
             raise BadFile(f"{path}: its output leaves the number of classes open; expected an image classifier")
-        super().__init__(path, card, chosen, (given, result), classes, BATCH)
+        super().__init__(path, card, chosen, (given, result), num_scores, layout.batch or BATCH)
+        self._layout = layout
+        self._encode = self._encoder(chosen)
+        self.score_kind = self.score_kind or kind_of_activation(last_activation(self.model), num_scores)
         self._call = _compiled(self.model)
+
+    def _encoder(self, preprocessing: Preprocessing) -> Encoder:
+        layout = self._layout
+        return Encoder(preprocessing, self.input.dtype, channels_first=layout.channels_first, has_channel_axis=layout.has_channel_axis)
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds of each of `runs` runs on one picture."""
-        picture = keras.ops.convert_to_tensor(self._encode(self._sample()[:1]))
+        picture = keras.ops.convert_to_tensor(self._encode(self._sample()))
         times = []
         for _ in range(runs):
             start = time.perf_counter()
             self._call(picture)
-            times.append(time.perf_counter() - start)
+            times.append((time.perf_counter() - start) / len(picture))
         return times
 
     def _run(self, pictures: np.ndarray) -> np.ndarray:
         return self._feed(self._encode(pictures))
 
     def _feed(self, stored: np.ndarray) -> np.ndarray:
+        batch = padded(stored, self.batch) if self._layout.batch else stored
         with in_words(self.path, "Keras"):
-            scores = self._call(keras.ops.convert_to_tensor(stored))
-        return as_rows(self.path, scores, len(stored), self.classes).astype(np.float32)
+            scores = self._call(keras.ops.convert_to_tensor(batch))
+        return as_rows(self.path, np.asarray(scores, np.float32), len(batch), self.num_scores)[: len(stored)]
 
     @staticmethod
     def load(path: Path) -> keras.Model:
@@ -76,6 +87,8 @@ class AnyKerasRunner(KerasRunner):
         """The model; BadFile with Keras 3's reason where Keras 2 cannot read it either."""
         try:
             return load(path)
+        except UnsafeModelError:
+            raise
         except BadFile:
             model = keras2.load(path)
             if model is None or not getattr(model, "inputs", None):
@@ -88,17 +101,10 @@ def load(path: Path) -> keras.Model:
     """Load a Keras model for inference.
 
     Raises:
+        UnsafeModelError: it would run code of its author.
         BadFile: damaged, made of layers that Keras does not know, without a fixed graph, or with a weight that is NaN or infinite.
     """
-    path = files.check_file(path, "model (.keras)")
-    try:
-        model = keras.saving.load_model(path, custom_objects=keras2.READERS, compile=False)
-    # Keras hands on whatever zipfile, h5py, json and the layers raise.
-    except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise BadFile(f"{path} is not a Keras model, or is cut off or damaged ({type(error).__name__}: {text})") from error
-    if not getattr(model, "built", False) or not hasattr(model, "inputs") or not model.inputs:
-        raise BadFile(f"{path} holds a {type(model).__name__} without a declared input; expected a functional or sequential image classifier")
+    model = load_checked(path).model
     _check_weights(path, model)
     return _main(model)
 
@@ -120,9 +126,22 @@ def _main(model: keras.Model) -> keras.Model:
 def own_card(path: Path) -> Card | None:
     """The card beside a model; BadFile when it was written for another file."""
     card = cards.read(path)
-    if card and card.weights_sha256 and card.weights_sha256 != files.sha256(path):
+    if card and card.weights_sha256 and path.is_file() and card.weights_sha256 != files.sha256(path):
         raise BadFile(f"{cards.path_of(path)} is not the card of {path} (another SHA-256); put the right card beside it, or take this one away")
     return card
+
+
+def last_activation(model: Any) -> str:
+    """What the last layers do to the scores: `softmax`, `sigmoid`, or "" for logits and for what is not known; nested models are looked into."""
+    for layer in reversed(model.layers):
+        kind = type(layer).__name__
+        if kind in ("Dropout", "Flatten", "Reshape", "InputLayer"):
+            continue
+        if hasattr(layer, "layers") and layer.layers:
+            return last_activation(layer)
+        name = {"Softmax": "softmax"}.get(kind) or getattr(getattr(layer, "activation", None), "__name__", "")
+        return name if name in ("softmax", "sigmoid") else ""
+    return ""
 
 
 def _tensor(raw: keras.KerasTensor) -> Tensor:

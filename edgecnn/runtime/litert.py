@@ -16,9 +16,10 @@ from edgecnn import files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, padded, settle
-from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.scores import kind_of_activation
 
 INPUTS = ("float32", "uint8", "int8", "int16")
 
@@ -29,10 +30,11 @@ _MUTING = threading.Lock()
 class LiteRTRunner(PictureRunner):
     """A .tflite file; see `contract.Runner`."""
 
-    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         content = files.read_bytes(path, ".tflite model")
         info = tflite_file.info(path, content)
-        given, result = only(path, list(info.inputs), "input"), only(path, list(info.outputs), "output")
+        given, which = only(path, list(info.inputs), "input"), select_output(path, list(info.outputs))
+        result = info.outputs[which]
         layout = input_layout(path, given)
         if given.dtype not in INPUTS:
             raise BadFile(f"{path}: input {given.name} is {given.dtype}; expected {', '.join(INPUTS)}")
@@ -40,16 +42,28 @@ class LiteRTRunner(PictureRunner):
         batch = layout.batch or 1
         shape = layout.shape(batch, chosen.height, chosen.width)
         self._interpreter = _interpreter(path, content, threads, shape)
-        self._in, self._out = (d[0]["index"] for d in (self._interpreter.get_input_details(), self._interpreter.get_output_details()))
-        classes = output_classes(path, result) or int(self._interpreter.get_output_details()[0]["shape"][-1])
-        super().__init__(path, info.card, chosen, (given, result), classes, batch)
-        self._encode = Encoder(chosen, given.dtype, given.scale, given.zero_point, channels_first=layout.channels_first)
-        self.gives_probabilities = info.ends_in_softmax or None
-        self._threads = threads
+        ends = self._interpreter.get_output_details()
+        self._in, self._out = self._interpreter.get_input_details()[0]["index"], ends[which]["index"]
+        num_scores = output_scores(path, result) or int(ends[which]["shape"][-1])
+        super().__init__(path, info.card, chosen, (given, result), num_scores, batch)
+        self._layout, self._threads = layout, threads
+        self._encode = self._encoder(chosen)
+        self.score_kind = self.score_kind or kind_of_activation(info.last_activation if len(info.outputs) == 1 else "", num_scores)
 
     def again(self) -> LiteRTRunner:
         """The file opened once more, in memory of its own."""
         return LiteRTRunner(self.path, preprocessing=self.preprocessing, threads=self._threads)
+
+    def _encoder(self, preprocessing: Preprocessing) -> Encoder:
+        tensor, layout = self.input, self._layout
+        return Encoder(
+            preprocessing,
+            tensor.dtype,
+            tensor.scale,
+            tensor.zero_point,
+            channels_first=layout.channels_first,
+            has_channel_axis=layout.has_channel_axis,
+        )
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""
@@ -77,7 +91,7 @@ class LiteRTRunner(PictureRunner):
     def _invoked(self, count: int) -> np.ndarray:
         with in_words(self.path, "LiteRT"):
             self._interpreter.invoke()
-        rows = as_rows(self.path, self._interpreter.get_tensor(self._out), self.batch, self.classes)[:count]
+        rows = as_rows(self.path, self._interpreter.get_tensor(self._out), self.batch, self.num_scores)[:count]
         return dequantize(rows, self.output)
 
     def _fill(self, pictures: np.ndarray) -> None:

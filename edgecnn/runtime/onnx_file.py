@@ -76,7 +76,7 @@ def counted(path: Path, model: onnx.ModelProto, shapes: Mapping[str, Shape], kin
         requires=requires,
         metadata=entries,
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
-        ends_in_softmax=bool(changing) and changing[-1] == "Softmax",
+        last_activation={"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(changing[-1], "") if changing else "",
     )
 
 

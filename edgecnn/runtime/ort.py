@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ import onnxruntime
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, padded, settle
-from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.base import Layout, PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
 _TYPES |= {f"tensor({name})": name for name in ("int16", "int32", "int64")}
 RUNTIME = "ONNX Runtime"
-INPUTS = ("float32", "float16", "uint8", "int8")
+INPUTS = ("float32", "float16", "float64", "uint8", "int8", "int16", "int32", "int64")
 # Pictures of one run where the file leaves the batch open: enough to hide the cost of a call, few enough to stay in the cache.
 BATCH = 8
 
@@ -31,26 +32,30 @@ class OrtRunner(PictureRunner):
     ONNX declares no scale for an integer input: uint8 is taken to be the byte itself and int8 the byte minus 128, scaled inside the graph.
     """
 
-    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         self._session = _session(path, threads)
         given = only(path, [_tensor(t) for t in self._session.get_inputs()], "input")
-        result = only(path, [_tensor(t) for t in self._session.get_outputs()], "output")
+        outputs = [_tensor(t) for t in self._session.get_outputs()]
+        result = outputs[select_output(path, outputs)]
         layout = input_layout(path, given)
         if given.dtype not in INPUTS:
             raise BadFile(f"{path}: input {given.name} is {given.dtype}; expected {', '.join(INPUTS)}")
         embedded = self._session.get_modelmeta().custom_metadata_map.get(cards.EMBEDDED)
         card = cards.loads(embedded, path) if embedded else None
         chosen = settle(path, layout, card, preprocessing)
-        self._encode = _encoder(chosen, given.dtype, layout.channels_first)
-        self._shape = layout.shape(1, chosen.height, chosen.width)[1:]
-        classes = output_classes(path, result) or self._probe(path, given, layout.batch or 1)
-        super().__init__(path, card, chosen, (given, result), classes, layout.batch or BATCH)
+        self._layout, self._shape = layout, layout.shape(1, chosen.height, chosen.width)[1:]
+        num_scores = output_scores(path, result) or self._probe(path, given, result.name, layout.batch or 1)
+        super().__init__(path, card, chosen, (given, result), num_scores, layout.batch or BATCH)
+        self._encode = self._encoder(chosen)
         self._fixed = layout.batch is not None
         self._threads = threads
 
     def again(self) -> OrtRunner:
         """The file opened once more, in memory of its own."""
         return OrtRunner(self.path, preprocessing=self.preprocessing, threads=self._threads)
+
+    def _encoder(self, preprocessing: Preprocessing) -> Encoder:
+        return _encoder(preprocessing, self.input.dtype, self._layout)
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""
@@ -75,21 +80,22 @@ class OrtRunner(PictureRunner):
         batch = padded(stored, self.batch) if self._fixed else stored
         with in_words(self.path, RUNTIME):
             rows = self._session.run([self.output.name], {self.input.name: batch})[0]
-        return as_rows(self.path, rows, len(batch), self.classes)[: len(stored)].astype(np.float32)
+        return as_rows(self.path, rows, len(batch), self.num_scores)[: len(stored)].astype(np.float32)
 
-    def _probe(self, path: Path, given: Tensor, batch: int) -> int:
+    def _probe(self, path: Path, given: Tensor, output: str, batch: int) -> int:
         """Length of the row of scores of a file that does not declare it."""
         with in_words(path, RUNTIME):
-            rows = self._session.run(None, {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
+            rows = self._session.run([output], {given.name: np.zeros((batch, *self._shape), given.dtype)})[0]
         shape = (None, *rows.shape[1:]) if rows.ndim > 1 else rows.shape
-        return output_classes(path, Tensor("output", shape, rows.dtype.name)) or 0
+        return output_scores(path, Tensor("output", shape, rows.dtype.name)) or 0
 
 
-def _encoder(preprocessing: Preprocessing, dtype: str, channels_first: bool) -> Encoder:
+def _encoder(preprocessing: Preprocessing, dtype: str, layout: Layout) -> Encoder:
+    axes = {"channels_first": layout.channels_first, "has_channel_axis": layout.has_channel_axis}
     if dtype.startswith("float"):
-        return Encoder(preprocessing, dtype, channels_first=channels_first)
-    byte = Preprocessing(preprocessing.height, preprocessing.width, preprocessing.order, mean=(0.0,), std=(1.0,))
-    return Encoder(byte, dtype, 1.0, 0 if dtype == "uint8" else -128, channels_first=channels_first)
+        return Encoder(preprocessing, dtype, **axes)
+    byte = replace(preprocessing, mean=(0.0,), std=(1.0,))
+    return Encoder(byte, dtype, 1.0, -128 if dtype == "int8" else 0, **axes)
 
 
 def _tensor(raw: Any) -> Tensor:

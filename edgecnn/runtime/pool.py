@@ -83,7 +83,7 @@ def answers(
     advance: Callable[[int, str], None] | None = None,
 ) -> Answers:
     """`evaluate` with a runner that is open already; it opens more of its kind where that is faster."""
-    scores = np.empty((len(pictures), first.classes), np.float32)
+    scores = np.empty((len(pictures), first.num_scores), np.float32)
 
     def take(start: int, rows: np.ndarray) -> None:
         scores[start : start + len(rows)] = rows

@@ -13,9 +13,11 @@ def prepare(pictures: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def channels(pictures: np.ndarray, order: str) -> np.ndarray:
-    """uint8 RGB [..., 3] in the channel `order` of the network: [..., 3] or, for grey, ITU-R 601 luma rounded to nearest, [..., 1]."""
+    """uint8 RGB [..., 3] in the channel `order` of the network: [..., 3], for grey ITU-R 601 luma rounded to nearest [..., 1], for rgba opaque [..., 4]."""
     if order == "rgb":
         return pictures
+    if order == "rgba":
+        return np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=-1)
     if order == "bgr":
         return pictures[..., ::-1]
     # 0.299 R + 0.587 G + 0.114 B in thousandths: whole numbers, so that a grey RGB picture keeps its bytes exactly.
@@ -31,23 +33,38 @@ class Encoder:
         dtype: numpy name of the input's element type.
         scale, zero_point: of an integer input; real value = scale * (stored - zero_point).
         channels_first: the input is [N, C, H, W].
+        has_channel_axis: False where a grey input is [N, H, W].
 
     A byte has 256 values, so an integer input is a table look-up: exact, and as fast as a copy. Where the input is uint8 and its scale matches the
     preprocessing, the table is the identity and the camera's byte itself is the input.
     """
 
     def __init__(
-        self, preprocessing: Preprocessing, dtype: str, scale: float | None = None, zero_point: int | None = None, *, channels_first: bool = False
+        self,
+        preprocessing: Preprocessing,
+        dtype: str,
+        scale: float | None = None,
+        zero_point: int | None = None,
+        *,
+        channels_first: bool = False,
+        has_channel_axis: bool = True,
     ) -> None:
         self.order = preprocessing.order
         self.dtype = np.dtype(dtype)
         self.channels_first = channels_first
+        self.has_channel_axis = has_channel_axis
         self.mean = np.array(preprocessing.mean, np.float32)
         self.std = np.array(preprocessing.std, np.float32)
         self.tables = None if self.dtype.kind == "f" else self._tables(scale or 1.0, zero_point or 0)
 
     def __call__(self, pictures: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Encode uint8 RGB [N, H, W, 3] into `out`, or into a new array [N, H, W, C] or [N, C, H, W]."""
+        """Encode uint8 RGB [N, H, W, 3] into `out`, or into a new array [N, H, W, C], [N, C, H, W] or, without an axis of channels, [N, H, W]."""
+        if self.has_channel_axis:
+            return self._encoded(pictures, out)
+        encoded = self._encoded(pictures, None if out is None else out[..., None])
+        return encoded[..., 0] if out is None else out
+
+    def _encoded(self, pictures: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         ordered = channels(pictures, self.order)
         if self.channels_first:
             ordered = ordered.transpose(0, 3, 1, 2)

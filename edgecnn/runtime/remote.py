@@ -21,7 +21,8 @@ import numpy as np
 from edgecnn import errors
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.contract import RawPixels, Tensor
+from edgecnn.runtime.scores import ScoreKind, kind_of_values, num_classes, to_probabilities
 
 # Pictures that cross the pipe at once.
 CHUNK = 64
@@ -36,8 +37,9 @@ class RemoteRunner:
 
     parallel = False
 
-    def __init__(self, path: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         self.path = Path(path)
+        self._judged_kind: ScoreKind | None = None
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
@@ -73,9 +75,19 @@ class RemoteRunner:
         return self._header["output"]
 
     @property
-    def classes(self) -> int:
+    def num_scores(self) -> int:
         """Length of the row of scores."""
-        return self._header["classes"]
+        return self._header["num_scores"]
+
+    @property
+    def classes(self) -> int:
+        """Classes that can be answered: two where the file gives one score."""
+        return num_classes(self.score_kind, self.num_scores)
+
+    @property
+    def score_kind(self) -> ScoreKind | None:
+        """What the scores mean; None until the first are judged, where the model does not say it."""
+        return self._judged_kind or self._header["score_kind"]
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Probabilities [N, classes], float32."""
@@ -90,8 +102,15 @@ class RemoteRunner:
         return self._in_chunks("feed", stored)
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
-        """Add the softmax that a model with logits lacks."""
-        return self._ask("probabilities", scores)
+        """Probabilities [N, classes] of scores, as `base.PictureRunner` makes them."""
+        if self.score_kind is None and len(scores):
+            self._judged_kind = kind_of_values(scores)
+        return to_probabilities(scores, self.score_kind or ScoreKind.SOFTMAX)
+
+    def set_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Feed images in another way from now on, at the same size."""
+        self._ask("set_preprocessing", preprocessing)
+        self._header["preprocessing"] = preprocessing
 
     def latencies(self, runs: int) -> list[float]:
         """Seconds of each of `runs` runs on one picture, measured inside the child."""
@@ -107,7 +126,7 @@ class RemoteRunner:
 
     def _in_chunks(self, method: str, pictures: np.ndarray) -> np.ndarray:
         parts = [self._ask(method, np.asarray(pictures[i : i + CHUNK])) for i in range(0, len(pictures), CHUNK)]
-        return np.concatenate(parts) if parts else np.empty((0, self.classes), np.float32)
+        return np.concatenate(parts) if parts else np.empty((0, self.num_scores), np.float32)
 
     def _ask(self, method: str, argument: object) -> Any:
         self._header  # noqa: B018 - waits for the model to be loaded
@@ -156,7 +175,7 @@ def serve(pipe: Connection) -> None:
         nonlocal runner
         if runner is None:
             runner = open_model(path, preprocessing=preprocessing, threads=threads)
-            return {name: getattr(runner, name) for name in ("card", "preprocessing", "input", "output", "classes")}
+            return {name: getattr(runner, name) for name in ("card", "preprocessing", "input", "output", "num_scores", "score_kind")}
         return getattr(runner, method)(argument)
 
     method, argument = "", None

@@ -99,11 +99,10 @@ def _onnx(path: Path, height: int, width: int) -> Run:
 
 
 def _keras(path: Path, height: int, width: int) -> Run:
-    from edgecnn.card import Preprocessing
-    from edgecnn.runtime.keras_model import KerasRunner, own_card
+    from edgecnn.runtime.contract import RawPixels
+    from edgecnn.runtime.keras_model import KerasRunner
 
-    card = own_card(path)
-    runner = KerasRunner(path, preprocessing=None if card else Preprocessing(height, width), threads=1)
+    runner = KerasRunner(path, preprocessing=RawPixels(), threads=1)
     return lambda: runner.latencies(1)
 
 

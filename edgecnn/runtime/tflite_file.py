@@ -77,7 +77,7 @@ def info(path: Path, content: bytes) -> FileInfo:
         sparse_kernels=len(spread),
         dense_bytes=sum(_dense_bytes(graph.tensors[i]) for i in spread),
         sparse_bytes=sum(_bytes(model, graph.tensors[i]) for i in spread),
-        ends_in_softmax=bool(changing) and changing[-1] == "SOFTMAX",
+        last_activation={"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}.get(changing[-1], "") if changing else "",
     )
 
 

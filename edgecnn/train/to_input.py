@@ -20,6 +20,8 @@ def to_input(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
     elif preprocessing.order == "grey":
         # Rounded, because the runners and every app compute luma as a byte.
         pictures = ops.floor(ops.sum(pictures * ops.convert_to_tensor(LUMA, "float32"), axis=-1, keepdims=True) + 0.5)
+    elif preprocessing.order == "rgba":
+        pictures = ops.concatenate([pictures, ops.full_like(pictures[..., :1], 255.0)], axis=-1)
     mean, std = (ops.convert_to_tensor(values, "float32") for values in (preprocessing.mean, preprocessing.std))
     return (pictures - mean) / std
 

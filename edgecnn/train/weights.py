@@ -13,6 +13,9 @@ import numpy as np
 
 from edgecnn import files
 from edgecnn.errors import BadFile
+from edgecnn.formats import pickles
+from edgecnn.formats.keras.bounded import check_hdf5
+from edgecnn.formats.keras.load import load
 
 # How far gamma / sqrt(variance + epsilon) may be from 1 in a batch norm that does nothing but add; a fresh one is 0.0005 off.
 IDENTITY = 2e-3
@@ -94,12 +97,13 @@ def read(path: Path) -> list[Source]:
         BadFile: no such file, not a Keras file, or a weight is not a number.
     """
     files.check_file(path, "weights file (.keras or .h5)")
-    if path.suffix not in (".keras", ".h5"):
-        raise BadFile(f"{path}: unknown suffix '{path.suffix}'; expected .keras or .h5")
+    pickles.refuse(path)
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise BadFile(f"{path}: unknown suffix '{path.suffix}'; expected .keras, .h5 or .hdf5")
     try:
-        found = _h5_layers(path) if path.suffix == ".h5" else None
+        found = _h5_layers(path) if path.suffix != ".keras" else None
         if found is None:
-            model = keras.saving.load_model(path, compile=False)
+            model = load(path).model
             found = [Source(layer.name, tuple(layer.get_weights())) for layer in layers_with_weights(model)]
     except BadFile:
         raise
@@ -115,6 +119,7 @@ def read(path: Path) -> list[Source]:
 def _h5_layers(path: Path) -> list[Source] | None:
     """Layers of an .h5 file with weights alone; None where the file holds a whole model."""
     with h5py.File(path) as stored:
+        check_hdf5(path, stored, path.stat().st_size)
         if "model_config" in stored.attrs:
             return None
         if "layer_names" not in stored.attrs:

@@ -11,6 +11,7 @@ from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Doctor, Limits
 
 if TYPE_CHECKING:
+    from edgecnn.sources.given_input import GivenInput
     from edgecnn.validate.report import Report
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -26,6 +27,7 @@ def validate(
     std: Sequence[float] | None = None,
     order: str | None = None,
     resize: str | None = None,
+    given: GivenInput | None = None,
     label_offset: int | None = None,
     limits: Limits | None = None,
     threads: Sequence[int] = (1, 2),
@@ -49,7 +51,9 @@ def validate(
         against: the original of all of them, a model or an export; else the model that the card names, beside the file or one folder up.
         data: data set name, folder or archive; else the one that the card names.
         labels: class names in the order of the outputs, or a text file with one a line.
-        mean, std, order, resize: preprocessing of the files that have no card; see `card.Preprocessing`.
+        mean, std, order, resize: preprocessing of the files that have no card; see `card.Preprocessing`. What is not said is taken from evidence,
+            see `sources.open_classifier`.
+        given: the same in one object, in place of these.
         label_offset: outputs before the first label, 1 for a background class; these never count as answers.
         limits: what to make sure of; see `Report.checks`.
         threads: numbers of threads to time with; empty times nothing.
@@ -66,12 +70,15 @@ def validate(
     Raises:
         BadFile, BadData, BadSetting: in one line each, what came, what was expected and what to do.
     """
+    from edgecnn.sources.given_input import GivenInput
     from edgecnn.validate import session
     from edgecnn.validate.asked import Asked
 
+    fields = {"mean": mean, "std": std, "order": order, "resize": resize}
+    given = given or GivenInput({name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in fields.items() if v is not None})
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     asked = Asked(
-        against=against, data=data, labels=labels, mean=mean, std=std, order=order, resize=resize, label_offset=label_offset,
+        against=against, data=data, labels=labels, given=given, label_offset=label_offset,
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
         profile=profile, calibrate=write_calibration,
     )  # fmt: skip

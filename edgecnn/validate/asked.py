@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgecnn.errors import BadSetting
 from edgecnn.settings import Doctor, Limits
+from edgecnn.sources.given_input import GivenInput
 from edgecnn.validate import calibration
 
 
@@ -18,10 +19,7 @@ class Asked:
     against: str | os.PathLike[str] | None
     data: str | os.PathLike[str] | None
     labels: str | os.PathLike[str] | Sequence[str] | None
-    mean: Sequence[float] | None
-    std: Sequence[float] | None
-    order: str | None
-    resize: str | None
+    given: GivenInput
     label_offset: int | None
     limits: Limits
     threads: tuple[int, ...]

@@ -15,7 +15,7 @@ import numpy as np
 from edgecnn import files
 from edgecnn.errors import BadData, BadFile, BadSetting
 from edgecnn.export import metadata
-from edgecnn.export.metadata import calibration as lines
+from edgecnn.formats.tflite.metadata import calibration as lines
 from edgecnn.validate import confidence
 from edgecnn.validate.figures import ScoreFit
 from edgecnn.validate.outcome import Outcome

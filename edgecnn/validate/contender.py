@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from edgecnn.progress import Advance, Progress
 from edgecnn.runtime import open_model, pool
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.remote import RemoteRunner
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.validate import outcome as outcomes
 from edgecnn.validate.outcome import Outcome
 from edgecnn.validate.subjects import Subject
@@ -35,6 +36,7 @@ class Contender:
         ray: whether a Ray cluster runs the pictures.
         outcome: filled by `answer`, or from the memory of an earlier run.
         runners: number of threads -> runner of that many; filled by `start`.
+        probabilities: of every image and answer, float32 [N, answers]; kept only where several labels may hold.
     """
 
     subject: Subject
@@ -43,6 +45,7 @@ class Contender:
     ray: bool = False
     outcome: Outcome | None = None
     runners: dict[int, Runner] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class Contender:
     @property
     def is_keras(self) -> bool:
         """Whether this is a model rather than an export."""
-        return self.subject.path.suffix.lower() in zoo.SUFFIXES
+        return zoo.is_keras(self.subject.path)
 
     def start(self) -> None:
         """Open the runners that `answer` needs.
@@ -84,6 +87,11 @@ class Contender:
         self.start()
         return self.runners[max(self.runners) if self.is_keras else 1]
 
+    @property
+    def score_kind(self) -> ScoreKind | None:
+        """What the scores mean; None before any image was answered."""
+        return ScoreKind(self.outcome.score_kind) if self.outcome and self.outcome.score_kind else None
+
     @cached_property
     def answers(self) -> int:
         """Outputs that are answers: those after the background ones; waits until the model is loaded.
@@ -96,24 +104,26 @@ class Contender:
         path, offset = self.subject.path, self.subject.label_offset
         outputs = self.main_runner.classes
         if outputs - offset < 2:
-            raise BadData(f"{path} gives {outputs} scores; a label offset of {offset} leaves fewer than 2")
+            raise BadData(f"{path} answers with {outputs} classes; a label offset of {offset} leaves fewer than 2")
         for_outputs(self.subject.labels, outputs, offset, path)
         return outputs - offset
 
-    def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> None:
+    def answer(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress, *, keep_probabilities: bool = False) -> None:
         """Run over all pictures with all cores and keep what the statistics need; nothing to do when that is known already."""
+        if keep_probabilities:
+            self.probabilities = np.empty((len(pictures), self.answers), np.float32)
         if self.outcome is None:
-            self.outcome = self.outcome_of(pictures, truth, progress)
+            self.outcome = self.outcome_of(pictures, truth, progress, self.probabilities)
 
-    def outcome_of(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress) -> Outcome:
-        """The answers to any pictures."""
+    def outcome_of(self, pictures: pool.Pictures, truth: np.ndarray | None, progress: Progress, keep: np.ndarray | None = None) -> Outcome:
+        """The answers to any pictures; `keep` is filled with all probabilities."""
         answers, count = self.answers, len(pictures)
         runner = self.main_runner
         found = outcomes.empty(count, answers, truth is not None)
-        take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]))
+        take = outcomes.recorder(found, truth, self.subject.label_offset, outcomes.judged(runner, pictures[:JUDGED]), keep)
         with progress.track(f"evaluating {self.name}", count) as advance:
             self._stream(runner, pictures, take, advance)
-        return found
+        return replace(found, score_kind=runner.score_kind.value if runner.score_kind else "")
 
     def _stream(self, runner: Runner, pictures: pool.Pictures, take: Callable[[int, np.ndarray], None], advance: Advance) -> None:
         if self.ray:

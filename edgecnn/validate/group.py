@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
-from edgecnn.validate import extras, latency, recall, row, samples
+from edgecnn.validate import class_notes, extras, latency, recall, row, samples
 from edgecnn.validate.asked import Asked
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.extras import Shown
+from edgecnn.validate.multi_label import measure_multi_label
 from edgecnn.validate.report import Group, Latency
 from edgecnn.validate.samples import Sample
 from edgecnn.validate.subjects import Pair
@@ -28,19 +30,27 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
     _check_same_classes(exports)
     sample = samples.load(source, pairs[0].file.preprocessing, asked.split, asked.count, progress)
     truth, notes = _truth(sample, exports[0], original is None and asked.doctor is None, asked.limits.max_drop is not None)
+    targets = _targets(sample, exports[0], truth)
+    truth = None if targets is not None else truth
     everyone = [*exports, *([original] if original else [])]
     key = recall.key(original.subject, sample, truth) if original else ""
-    if original:
+    if original and targets is None:
         notes += _recall(original, key, asked.fresh)
     for contender in everyone:
         if contender is original:
             _check_same_classes(everyone)
-        contender.answer(sample.pictures, truth, progress)
-    if original:
+        contender.answer(sample.pictures, truth, progress, keep_probabilities=targets is not None)
+    if original and targets is None:
         recall.keep(key, original.outcome)
     times = _times(everyone, threads, progress)
     theirs = {n: times[id(original), n] for n in threads} if original else {}
     rows = [row.make(c, original, sample, truth, _latencies(c, times, threads, theirs)) for c in exports]
+    if targets is not None:
+        before = original.probabilities if original else None
+        names = exports[0].subject.labels or sample.classes
+        rows = [replace(one, multi_label=measure_multi_label(c.probabilities, targets, names, before)) for c, one in zip(exports, rows, strict=True)]
+    notes += class_notes.source_notes(exports, sample.classes)
+    notes += [note for c, one in zip(exports, rows, strict=True) for note in class_notes.class_notes(c, one, truth, sample.classes)]
     rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
     return Group(
         sample.about,
@@ -63,6 +73,8 @@ def _truth(sample: Sample, export: Contender, alone: bool, needed: bool) -> tupl
     """The right output of each picture [N], or None and a note where the network does not know the data's classes."""
     answers, labels = export.answers, export.subject.labels
     outputs = samples.output_of(sample.classes, labels, answers)
+    if outputs is not None and sample.targets is not None:
+        return None, []
     if outputs is not None:
         return outputs[sample.labels], []
     if labels:
@@ -73,6 +85,16 @@ def _truth(sample: Sample, export: Contender, alone: bool, needed: bool) -> tupl
         hint = "; if the first output is a background class, say --label-offset 1" if answers == len(sample.classes) + 1 else "; give --labels or other --data"
         raise BadData(f"{why}: accuracy cannot be measured{hint}")
     return None, [f"{why}: accuracy cannot be measured, agreement only"]
+
+
+def _targets(sample: Sample, export: Contender, truth: np.ndarray | None) -> np.ndarray | None:
+    """Which labels hold for each image, in the order of the outputs, uint8 [N, answers]; None where each image is of one class."""
+    outputs = samples.output_of(sample.classes, export.subject.labels, export.answers)
+    if sample.targets is None or outputs is None or truth is not None:
+        return None
+    placed = np.zeros((len(sample.targets), export.answers), np.uint8)
+    placed[:, outputs] = sample.targets
+    return placed
 
 
 def _check_same_classes(contenders: Sequence[Contender]) -> None:

@@ -77,6 +77,8 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
     columns: list[Column] = []
     if any(row.top1 for row in rows):
         columns.append(("top-1, %", lambda row: _with(words.percent(row.top1), words.interval(row.top1))))
+    if any(row.multi_label for row in rows):
+        columns.append(("mAP, %", _map))
     if any(row.change for row in rows):
         columns.append(("change, points", lambda row: _with(words.points(row.change), words.change_interval(row.change))))
     if any(row.agreement for row in rows):
@@ -87,6 +89,11 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
         if any(it.ratio is not None for row in rows for it in row.latencies[:1]):
             columns.append(("ratio", lambda row: words.ratio(row.latencies[0].ratio) if row.latencies else words.NONE))
     return columns
+
+
+def _map(row: Row) -> str:
+    it = row.multi_label
+    return _with(f"{100 * it.map:.2f}", f"{100 * it.map_low:.1f} to {100 * it.map_high:.1f}") if it else words.NONE
 
 
 def _with(value: str, reach: str) -> str:

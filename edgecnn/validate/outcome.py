@@ -25,6 +25,7 @@ class Outcome:
         top5: bool [N], whether the right class is among the five best scores; empty without labels.
         brier: float32 [N], squared distance of the probabilities from the right answer; empty without labels.
         answers: classes that can be answered.
+        score_kind: what the scores mean, a value of `runtime.scores.ScoreKind`; "" where no image was seen.
     """
 
     answer: np.ndarray
@@ -34,6 +35,7 @@ class Outcome:
     top5: np.ndarray
     brier: np.ndarray
     answers: int
+    score_kind: str = ""
 
     def __len__(self) -> int:
         return len(self.answer)
@@ -46,7 +48,7 @@ class Outcome:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Outcome:
         """Back from `arrays`; KeyError when one is missing."""
         values = {field.name: arrays[field.name] for field in fields(cls)}
-        return cls(**{**values, "answers": int(values["answers"])})
+        return cls(**{**values, "answers": int(values["answers"]), "score_kind": str(values["score_kind"])})
 
 
 def empty(count: int, answers: int, labelled: bool) -> Outcome:
@@ -63,18 +65,29 @@ def parts(count: int) -> Iterator[slice]:
     return (slice(start, min(start + TOGETHER, count)) for start in range(0, count, TOGETHER))
 
 
-def recorder(outcome: Outcome, truth: np.ndarray | None, offset: int, probabilities: Callable[[np.ndarray], np.ndarray]) -> Callable[[int, np.ndarray], None]:
+def recorder(
+    outcome: Outcome,
+    truth: np.ndarray | None,
+    offset: int,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    keep: np.ndarray | None = None,
+) -> Callable[[int, np.ndarray], None]:
     """What `pool.stream` hands its scores to: fills `outcome`, a chunk at a time.
 
     Args:
         truth: right class [N], or None.
         offset: outputs before the first answer; these never count.
         probabilities: from scores as the file gives them, [n, outputs].
+        keep: takes all probabilities, float32 [N, answers]; None keeps none.
     """
 
     def take(start: int, scores: np.ndarray) -> None:
         rows = slice(start, start + len(scores))
-        chances, scores = probabilities(scores)[:, offset:], scores[:, offset:]
+        chances = probabilities(scores)
+        # One score speaks of two classes: then the probabilities are compared.
+        chances, scores = chances[:, offset:], (scores if scores.shape == chances.shape else chances)[:, offset:]
+        if keep is not None:
+            keep[rows] = chances
         each = np.arange(len(scores))
         answer = scores.argmax(1)
         two = np.partition(scores, -2, axis=1)[:, -2:]

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting, EdgeCNNError
+from edgecnn.formats.keras import trust
 from edgecnn.runtime import open_model
 from edgecnn.runtime.pool import Pictures, usable_cores
 from edgecnn.runtime.remote import environment
@@ -122,7 +123,8 @@ def _scores(file: tuple[str, bytes], preprocessing: Preprocessing, pictures: np.
 def _variables() -> dict[str, str]:
     """One thread a worker: there is a worker a core."""
     own = environment(1)
-    return {name: own[name] for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL")}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL", trust.VARIABLE)
+    return {name: own[name] for name in names if name in own}
 
 
 def _reason(error: Exception) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 from edgecnn.validate.diagnosis import Diagnosis
 from edgecnn.validate.figures import Change, ClassChange, Confidence, Latency, Mistake, Parity, ScoreFit, Share, Suffered
 from edgecnn.validate.layer_figures import LayerNoise, SizePart
+from edgecnn.validate.multi_label_figures import MultiLabel
 from edgecnn.validate.phone_figures import Phone
 from edgecnn.validate.profile_figures import OperatorTime, Profile, Start
+from edgecnn.validate.source_figures import InputSource
 
 SCHEMA = "edgecnn.report/2"
 
@@ -71,6 +73,10 @@ class Row:
         calibration: of the scores, fitted on another split; None when not asked.
         profile: what the times of the operators rest on; None when not asked.
         phones: what it took on phones, where that was told.
+        input: what the input wants and how that is known; None for an original that is fed like its file.
+        scores: what the outputs mean, such as `softmax` or `logits`; "" where that is not known.
+        labels: where the names of the classes come from; "" where they go by the order of the data's.
+        multi_label: figures where several labels may hold for one image; then there is no top-1.
     """
 
     file: str
@@ -99,6 +105,10 @@ class Row:
     calibration: ScoreFit | None = None
     profile: Profile | None = None
     phones: tuple[Phone, ...] = ()
+    input: InputSource | None = None
+    scores: str = ""
+    labels: str = ""
+    multi_label: MultiLabel | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from edgecnn.validate import accuracy, anatomy, classes, confidence, size
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.report import Latency, Row
 from edgecnn.validate.samples import Sample
+from edgecnn.validate.source_figures import InputSource
 
 
 def make(contender: Contender, original: Contender | None, sample: Sample, truth: np.ndarray | None, latencies: tuple[Latency, ...]) -> Row:
@@ -18,6 +19,7 @@ def make(contender: Contender, original: Contender | None, sample: Sample, truth
     path, card, outcome = contender.subject.path, contender.subject.card, contender.outcome
     stored, zipped = size.sizes(path)
     row = Row(str(path), files.sha256(path), card.scheme if card else "", stored, zipped, accuracy.share(outcome.tied), latencies=latencies)
+    row = replace(row, input=_input(contender), scores=_scores(contender), labels=contender.subject.label_source)
     parts, savings = anatomy.parts(path)
     row = replace(row, parts=parts, savings=savings)
     before = original.outcome if original else None
@@ -42,3 +44,15 @@ def make(contender: Contender, original: Contender | None, sample: Sample, truth
         classes=classes.changes(outcome, before, truth, labels),
         suffered=classes.suffered(outcome, before, truth, labels, sample.pictures, sample.names),
     )
+
+
+def _input(contender: Contender) -> InputSource | None:
+    resolved = contender.subject.input
+    if resolved is None:
+        return None
+    p = resolved.preprocessing
+    return InputSource(resolved.text, resolved.source, resolved.evidence, p.order, p.mean, p.std, p.resize_rule)
+
+
+def _scores(contender: Contender) -> str:
+    return contender.score_kind.value if contender.score_kind else ""

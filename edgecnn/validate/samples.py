@@ -14,6 +14,7 @@ from edgecnn.card import Card, Preprocessing
 from edgecnn.data import DATASETS, Dataset
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
+from edgecnn.sources.class_mapping import map_classes_to_outputs
 from edgecnn.validate.report import Pictures
 
 # Seed of the draw when fewer pictures are asked for than there are.
@@ -30,6 +31,7 @@ class Sample:
         names: of the picture files inside the source, [N].
         classes: the data set's class names.
         about: what the report says of them.
+        targets: 1 where a class holds, uint8 [N, classes]; None where each image is of one class.
     """
 
     pictures: np.ndarray | Drawn
@@ -37,6 +39,7 @@ class Sample:
     names: Sequence[str]
     classes: tuple[str, ...]
     about: Pictures
+    targets: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,13 @@ def load(name: str, preprocessing: Preprocessing, split: str, count: int | None,
         have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
         raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")
     part = dataset.splits[split]
+    targets = getattr(part, "targets", None)
     about = _about(dataset, split, min(count or len(part), len(part)), preprocessing)
     if count is None or count >= len(part):
-        return Sample(part.pictures, part.labels, part.names, dataset.classes, about)
+        return Sample(part.pictures, part.labels, part.names, dataset.classes, about, targets)
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(part))[:count])
-    return Sample(Drawn(part.pictures, chosen), part.labels[chosen], [part.names[i] for i in chosen], dataset.classes, about)
+    names, targets = [part.names[i] for i in chosen], None if targets is None else targets[chosen]
+    return Sample(Drawn(part.pictures, chosen), part.labels[chosen], names, dataset.classes, about, targets)
 
 
 def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -> np.ndarray | None:
@@ -100,12 +105,7 @@ def output_of(classes: tuple[str, ...], labels: tuple[str, ...], answers: int) -
         labels: names of the outputs; empty when not known: then classes and outputs are in the same order, if they are as many.
         answers: outputs after the background ones.
     """
-    if not labels:
-        return np.arange(len(classes), dtype=np.int32) if len(classes) == answers else None
-    place = {name: i for i, name in reversed(list(enumerate(labels)))}
-    if any(name not in place for name in classes):
-        return None
-    return np.array([place[name] for name in classes], np.int32)
+    return map_classes_to_outputs(classes, labels, answers)
 
 
 def _about(dataset: Dataset, split: str, count: int, preprocessing: Preprocessing) -> Pictures:

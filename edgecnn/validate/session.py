@@ -15,14 +15,14 @@ from edgecnn.validate.asked import Asked
 from edgecnn.validate.group import measure
 from edgecnn.validate.host import this_host
 from edgecnn.validate.report import Group, Report
-from edgecnn.validate.subjects import Overrides, Pair, Said
+from edgecnn.validate.subjects import Pair, Said
 
 
 def run(paths: Sequence[str | os.PathLike[str]], asked: Asked, progress: Progress) -> Report:
     """Validate `paths`; see `edgecnn.validate.validate`."""
     if not paths:
         raise BadSetting("no file to validate; name one .tflite, .onnx or .keras file or more")
-    pairs = _pairs([Path(p) for p in dict.fromkeys(map(str, paths))], asked)
+    pairs = _pairs([Path(p) for p in dict.fromkeys(map(str, paths))], asked, progress)
     with _cluster(asked.ray):
         groups = [_measured(source, members, asked, progress) for source, members in _grouped(pairs, asked)]
     checks = [check for group in groups for row in group.rows for check in (*parity.checks(row), *verdict.checks(row, asked.limits))]
@@ -38,12 +38,11 @@ def _cluster(address: str | None) -> AbstractContextManager[None]:
     return ray_tasks.cluster(address)
 
 
-def _pairs(paths: list[Path], asked: Asked) -> list[Pair]:
-    overrides = Overrides(asked.mean, asked.std, asked.order, asked.resize)
+def _pairs(paths: list[Path], asked: Asked, progress: Progress) -> list[Pair]:
     against = Path(asked.against) if asked.against is not None else None
-    said = Said(against, overrides, subjects.names(asked.labels), asked.label_offset)
-    pairs = [subjects.pair(path, said) for path in paths]
-    subjects.refuse_idle(overrides, pairs)
+    said = Said(against, asked.given, subjects.names(asked.labels), asked.label_offset, asked.data)
+    subjects.refuse_idle(asked.given, paths)
+    pairs = [subjects.pair(path, said, progress) for path in paths]
     alone = [p for p in pairs if p.original is None]
     if alone and asked.compares:
         raise BadSetting(f"{asked.compares} compares with an original, and {alone[0].file.path} has none at hand; name it with --against")

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
-from edgecnn.errors import BadFile, BadSetting
+from edgecnn.errors import BadFile, BadSetting, UnknownInputError
 from edgecnn.labels import read_labels
-from edgecnn.runtime import card_of, open_model
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What the user says of files without a card; None says nothing."""
-
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    order: str | None = None
-    resize: str | None = None
-
-    def __bool__(self) -> bool:
-        return any(value is not None for value in (self.mean, self.std, self.order, self.resize))
-
-    def on(self, base: Preprocessing) -> Preprocessing:
-        """`base` with what was said put over it."""
-        order = self.order or base.order
-        same = (order == "grey") == (base.order == "grey")
-        mean, std = (base.mean, base.std) if same else ((128.0,), (128.0,))
-        return replace(base, order=order, mean=tuple(self.mean or mean), std=tuple(self.std or std), resize=self.resize or base.resize)
+from edgecnn.progress import SILENT, Progress
+from edgecnn.runtime import card_of
+from edgecnn.sources.given_input import GivenInput
+from edgecnn.sources.open_classifier import ResolvedLabels, open_classifier, resolve_labels
+from edgecnn.sources.resolve_input import ResolvedInput
 
 
 @dataclass(frozen=True)
@@ -44,6 +28,8 @@ class Subject:
         labels: class names after the background outputs; empty when not known.
         label_offset: outputs before the first label.
         card: its own card.
+        input: what its input wants and how that is known; None for an original that is fed like its file.
+        label_source: where the labels come from; "" where nobody names the outputs.
     """
 
     path: Path
@@ -51,6 +37,8 @@ class Subject:
     labels: tuple[str, ...]
     label_offset: int
     card: Card | None
+    input: ResolvedInput | None = None
+    label_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,12 +55,13 @@ class Said:
     """What the user said of all files; None says nothing."""
 
     against: Path | None = None
-    overrides: Overrides = Overrides()
+    given: GivenInput = field(default_factory=GivenInput)
     labels: tuple[str, ...] | None = None
     label_offset: int | None = None
+    data: str | os.PathLike[str] | None = None
 
 
-def pair(path: Path, said: Said) -> Pair:
+def pair(path: Path, said: Said, progress: Progress = SILENT) -> Pair:
     """Find the card, the original and the preprocessing of one file.
 
     Raises:
@@ -81,11 +70,11 @@ def pair(path: Path, said: Said) -> Pair:
     card = card_of(path)
     original, note = (said.against, "") if said.against else _original(path, card)
     if original is None or original.resolve() == path.resolve():
-        return Pair(_subject(path, card, None, said), None, note)
+        return Pair(_subject(path, card, None, said, progress), None, note)
     theirs = card_of(original)
-    file = _subject(path, card, theirs, said)
+    file = _subject(path, card, theirs, said, progress)
     # An original without a card is the same network: what the file knows holds for it too.
-    return Pair(file, _subject(original, theirs, None, said) if theirs else replace(file, path=original, card=None))
+    return Pair(file, _subject(original, theirs, None, said, progress) if theirs else replace(file, path=original, card=None, input=None))
 
 
 def names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...] | None:
@@ -95,29 +84,37 @@ def names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, .
     return read_labels(labels) if isinstance(labels, (str, os.PathLike)) else tuple(labels)
 
 
-def refuse_idle(overrides: Overrides, pairs: Sequence[Pair]) -> None:
+def refuse_idle(given: GivenInput, paths: Sequence[Path]) -> None:
     """Preprocessing that was said, while every file brings its own, would silently do nothing."""
-    if overrides and all(p.file.card for p in pairs):
-        raise BadSetting(f"--mean, --std, --order and --resize are for files without a card; {pairs[0].file.path} has one that says its preprocessing")
+    if given and all(card_of(path) for path in paths):
+        raise BadSetting(f"--mean, --std, --order and --resize are for files without a card; {paths[0]} has one that says its preprocessing")
 
 
-def _subject(path: Path, card: Card | None, partner: Card | None, said: Said) -> Subject:
-    known = card or partner
-    preprocessing = card.preprocessing if card else said.overrides.on(partner.preprocessing if partner else _default(path))
-    labels = said.labels if said.labels is not None else known.labels if known else ()
-    offset = said.label_offset if said.label_offset is not None else known.label_offset if known else 0
-    return Subject(path, preprocessing, labels, offset, card)
+def _subject(path: Path, card: Card | None, partner: Card | None, said: Said, progress: Progress) -> Subject:
+    names = resolve_labels(path, card or partner, said.labels or (), said.label_offset)
+    if card is not None:
+        evidence = f"the card: {card.input_evidence}" if card.input_evidence else "the card"
+        resolved = ResolvedInput(card.preprocessing, "card", evidence)
+    else:
+        resolved = _resolved(path, partner, said, names, progress)
+    return Subject(path, resolved.preprocessing, names.labels, names.label_offset, card, resolved, names.source)
 
 
-def _default(path: Path) -> Preprocessing:
-    runner = open_model(path)
-    runner.close()
-    return runner.preprocessing
+def _resolved(path: Path, partner: Card | None, said: Said, names: ResolvedLabels, progress: Progress) -> ResolvedInput:
+    """What a file without a card wants: its own evidence, else its original's card, else what labeled images show."""
+    try:
+        data = None if partner else said.data
+        with open_classifier(path, given=said.given, labels=names.labels, label_offset=names.label_offset, data=data, progress=progress) as classifier:
+            return classifier.input
+    except UnknownInputError:
+        if partner is None:
+            raise
+    return ResolvedInput(said.given.over(partner.preprocessing), "card", "the card of its original")
 
 
 def _original(path: Path, card: Card | None) -> tuple[Path | None, str]:
     """The model that a card names, beside the export or one folder up or under models/."""
-    if card is None or path.suffix.lower() in zoo.SUFFIXES:
+    if card is None or zoo.is_keras(path):
         return None, ""
     name = Path(card.name).name
     places = [folder / f"{name}{suffix}" for folder in (path.parent, path.parent.parent, zoo.FOLDER) for suffix in zoo.SUFFIXES]

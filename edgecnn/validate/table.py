@@ -55,6 +55,10 @@ def _accuracy_columns(group: Group) -> list[Column]:
         columns += [("top-1", lambda row: _percent(row.top1)), ("95 %", lambda row: _interval(row.top1))]
         if any(row.top5 for row in group.rows):
             columns.append(("top-5", lambda row: _percent(row.top5)))
+    if any(row.multi_label for row in group.rows):
+        columns += [("mAP", lambda row: _of_labels(row, "map")), ("95 %", _map_interval), ("F1", lambda row: _of_labels(row, "f1_macro"))]
+        if group.original:
+            columns += [("change", lambda row: _of_labels(row, "change", "+.2f")), ("95 %", _map_change_interval)]
     if any(row.change for row in group.rows):
         columns += [("change", _change), ("95 %", _change_interval)]
     if group.original:
@@ -83,6 +87,7 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     flips = [f"{Path(r.file).name} {r.change.lost} lost, {r.change.gained} gained, p = {r.change.p:.2g}" for r in group.rows if r.change and r.change.value]
     if flips:
         lines.append(f"Answers that changed (exact McNemar): {'; '.join(flips)}.")
+    lines += _labels(group)
     lines += _confidence(rows)
     if changed := _classes(group):
         lines.append(changed)
@@ -90,6 +95,21 @@ def _notes(group: Group, rows: Sequence[Row]) -> list[str]:
     if tied:
         lines.append(f"Two best scores exactly equal: {', '.join(tied)}.")
     return [*lines, *profile_table.latency_notes(rows), *phone_table.lines(rows), *(f"Note: {note}." for note in group.notes)]
+
+
+def _labels(group: Group) -> list[str]:
+    """Each label of a multi-label classifier."""
+    lines = []
+    for row in group.rows:
+        if row.multi_label:
+            each = "; ".join(
+                f"{one.label} {100 * one.average_precision:.1f}, {100 * one.f1:.1f}" + (f", {100 * one.agreement:.1f}" if one.agreement is not None else "")
+                for one in row.multi_label.labels
+            )
+            what = "average precision, F1 at 0.5" + (", agreement" if group.original else "")
+            exact = f"all labels right on {100 * row.multi_label.exact_match:.1f} % of the images"
+            lines.append(f"Labels of {Path(row.file).name} ({what}, %; mAP with bootstrap intervals): {each}; {exact}.")
+    return lines
 
 
 def _confidence(rows: Sequence[Row]) -> list[str]:
@@ -135,6 +155,20 @@ def _percent(share: Share | None) -> str:
 
 def _interval(share: Share | None) -> str:
     return f"{100 * share.low:.1f}-{100 * share.high:.1f}" if share else ""
+
+
+def _of_labels(row: Row, name: str, form: str = ".2f") -> str:
+    value = getattr(row.multi_label, name) if row.multi_label else None
+    return "" if value is None else f"{100 * value:{form}}"
+
+
+def _map_interval(row: Row) -> str:
+    return f"{100 * row.multi_label.map_low:.1f}-{100 * row.multi_label.map_high:.1f}" if row.multi_label else ""
+
+
+def _map_change_interval(row: Row) -> str:
+    labels = row.multi_label
+    return f"{100 * labels.change_low:+.2f}..{100 * labels.change_high:+.2f}" if labels and labels.change is not None else ""
 
 
 def _change(row: Row) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgecnn import statistics
 from edgecnn.settings import Limits
 from edgecnn.validate.latency import remark
+from edgecnn.validate.multi_label_figures import MultiLabel
 from edgecnn.validate.report import Change, Check, Latency, Row, Verdict
 
 # Beyond this many pictures "more data" is no advice.
@@ -19,6 +20,8 @@ def checks(row: Row, limits: Limits) -> list[Check]:
         found.append(Check(row.file, f"--max-size {limits.max_size}", verdict, f"{row.bytes:,} bytes"))
     if limits.max_drop is not None and row.change is not None:
         found.append(Check(row.file, f"--max-drop {limits.max_drop:g}", *drop(row.change, limits.max_drop)))
+    if limits.max_drop is not None and row.multi_label is not None and row.multi_label.change is not None:
+        found.append(Check(row.file, f"--max-drop {limits.max_drop:g}", *_map_drop(row.multi_label, limits.max_drop)))
     if limits.max_latency_ratio is not None:
         found += [
             Check(row.file, f"--max-latency-ratio {limits.max_latency_ratio:g}", *_ratio(latency, limits.max_latency_ratio))
@@ -59,6 +62,11 @@ def drop(change: Change, limit: float) -> tuple[Verdict, str]:
         needed = pictures_to_settle(change, limit)
         text += f"; about {needed:,} pictures would decide" if needed else "; it is too near the limit to be decided by more pictures"
     return verdict, text
+
+
+def _map_drop(labels: MultiLabel, limit: float) -> tuple[Verdict, str]:
+    value, low, high = (-100 * v for v in (labels.change, labels.change_high, labels.change_low))
+    return _side(low, high, limit), f"drop of mean average precision {value + 0.0:.2f} points, 95 % bootstrap interval {low:.2f} to {high:.2f}"
 
 
 def _ratio(latency: Latency, limit: float) -> tuple[Verdict, str]:

@@ -51,13 +51,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _open(path: Path, threads: int) -> Runner:
     """A runner with threads of its own: Keras takes their number once a process, so its models run in another."""
-    from edgecnn import files
+    from edgecnn import zoo
+    from edgecnn.formats.keras import inspection
     from edgecnn.runtime import open_model
+    from edgecnn.runtime.contract import RawPixels
     from edgecnn.runtime.remote import RemoteRunner
 
-    if path.suffix.lower() not in (".keras", ".h5"):
-        return open_model(path, threads=threads)
-    return RemoteRunner(files.check_file(path, "model"), threads=threads)
+    # The network alone is timed: what its input wants does not matter.
+    if not zoo.is_keras(path):
+        return open_model(path, preprocessing=RawPixels(), threads=threads)
+    inspection.inspect_config(path)
+    return RemoteRunner(path, preprocessing=RawPixels(), threads=threads)
 
 
 def _row(name: str, found: Latency) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     file = options.model_file(args.file)
     done = bundle(
         file, args.target, out=args.out, pictures=args.pictures, data=args.data, count=args.count, licence=args.picture_license,
-        labels=options.label_names(args.labels), label_offset=args.label_offset, preprocessing=options.preprocessing(args, file), progress=progress(),
+        labels=options.label_names(args.labels), label_offset=args.label_offset, preprocessing=options.given_input(args), progress=progress(),
     )  # fmt: skip
     print(f"{done.folder}\n{columns([(str(path.relative_to(done.folder)), bytes_of(path.stat().st_size)) for path in done.files], right=(1,))}")
     words = {"FOLDER": shlex.quote(str(done.folder)), "NAME": shlex.quote(file.stem)}

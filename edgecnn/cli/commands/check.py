@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.card import Preprocessing
 from edgecnn.cli import delegate_lines, options
 from edgecnn.cli.text import columns
 from edgecnn.errors import BadSetting, unknown
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from edgecnn.export.tasks import Finding
 
 MOBILE = "ort-mobile"
+
+OF_A_REPAIR = ("out", "labels", "mean", "std", "preprocess", "order", "resize", "image_size", "data", "append_softmax")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("with --repair, for files that do not say it")
     options.add_input(group)
     group.add_argument("--labels", metavar="FILE", help="class names, one on each line or a JSON list, in the order of the outputs")
+    group.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input, where the file leaves them open")
+    group.add_argument("--data", metavar="D", help="labeled photos on which is measured what the input wants, where nothing says it")
+    group.add_argument("--append-softmax", action="store_true", default=None, help="put a softmax behind scores that are logits")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,9 +47,13 @@ def run(args: argparse.Namespace) -> int:
         return _mobile(args)
     if args.library not in (*tasks.LIBRARIES, *TARGETS):
         raise unknown("library", args.library, (*tasks.LIBRARIES, *TARGETS, MOBILE))
-    given = [name for name in ("out", "labels", "mean", "std", "order", "resize") if getattr(args, name) is not None]
+    given = [
+        name
+        for name in ("out", "labels", "mean", "std", "preprocess", "order", "resize", "image_size", "data", "append_softmax")
+        if getattr(args, name) is not None
+    ]
     if given and not args.repair:
-        raise BadSetting(f"--{given[0]} is of a repair: expected --repair beside it")
+        raise BadSetting(f"--{given[0].replace('_', '-')} is of a repair: expected --repair beside it")
     path = Path(args.file)
     if args.library in TARGETS:
         if args.repair:
@@ -54,8 +62,11 @@ def run(args: argparse.Namespace) -> int:
     name = tasks.LIBRARIES[args.library]
     if args.repair:
         out = Path(args.out) if args.out else path.with_name(f"{path.stem}_{args.library}.tflite")
-        found = tasks.repair(path, out, library=args.library, labels=options.label_names(args.labels), preprocessing=_preprocessing(args, path))
-        print(f"wrote {out}: run beside {path.name}, with the same answers")
+        found = tasks.repair(
+            path, out, library=args.library, labels=options.label_names(args.labels), preprocessing=options.given_input(args),
+            data=args.data, append_softmax=bool(args.append_softmax),
+        )  # fmt: skip
+        print(f"wrote {out}: run beside {path.name}, with {'the softmax of its scores' if args.append_softmax else 'the same answers'}")
         path = out
     else:
         found = tasks.check(path, args.library)
@@ -84,18 +95,3 @@ def _mobile(args: argparse.Namespace) -> int:
 
 def _line(one: Finding, path: Path) -> str:
     return f"  {'' if one.refused else 'note: '}{one.problem}: {one.remedy.replace('FILE', str(path), 1)}"
-
-
-def _preprocessing(args: argparse.Namespace, path: Path) -> Preprocessing | None:
-    """What the options say of the input, at the size that the file has; None where they say nothing."""
-    said = options.said_of_input(args)
-    if not said:
-        return None
-    from edgecnn.runtime import tflite_file
-
-    shape = tflite_file.describe(path).inputs[0].shape
-    if len(shape) != 4 or None in shape[1:]:
-        raise BadSetting(f"{path}: its input is not a picture of one size; --mean, --std, --order and --resize cannot be of use to it")
-    height, width, channels = (side or 1 for side in shape[1:])
-    values = {"order": "grey" if channels == 1 else "rgb", "mean": (128.0,), "std": (128.0,), **said}
-    return Preprocessing(height, width, **values)

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn.runtime.startup import load_keras
 
     load_keras()
-    preprocessing = options.preprocessing(args, model)
+    preprocessing = options.given_input(args)
     done = compress(model, settings=settings, data=args.data, preprocessing=preprocessing, out=args.out, name=args.name, progress=progress(), fresh=args.fresh)
     print(report(done))
     print(f"\nNext: edgecnn export {done.path} --int8")

@@ -105,7 +105,7 @@ def _written(args: argparse.Namespace, model: Path, settings: Export, compressio
     from edgecnn.cli.progress import progress
     from edgecnn.export import export
 
-    said, original, preprocessing = progress(), model, options.preprocessing(args, model)
+    said, original, preprocessing = progress(), model, options.given_input(args)
     if compression is not None:
         from edgecnn.compress import compress
 

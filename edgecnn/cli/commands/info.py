@@ -15,6 +15,7 @@ from edgecnn.card import Card, Preprocessing
 from edgecnn.cli import architecture_info, metadata_info
 from edgecnn.cli.text import bytes_of, columns, counted, percent
 from edgecnn.errors import BadFile, UnknownName
+from edgecnn.formats import pickles
 
 if TYPE_CHECKING:
     from edgecnn.runtime.contract import Tensor
@@ -29,6 +30,7 @@ READERS = {
     ".ort": "edgecnn.runtime.ort_file",
     ".keras": "edgecnn.cli.keras_info",
     ".h5": "edgecnn.cli.keras_info",
+    ".hdf5": "edgecnn.cli.keras_info",
 }
 
 
@@ -69,7 +71,8 @@ def _describe(what: str) -> FileInfo:
             path = zoo.find(what)
         except UnknownName:
             architecture_info.refuse_name(what)
-    reader = READERS.get(path.suffix.lower())
+    pickles.refuse(path)
+    reader = READERS[".keras"] if zoo.is_keras(path) else READERS.get(path.suffix.lower())
     if reader is None:
         raise BadFile(f"{path}: expected an architecture, a model under {zoo.FOLDER}/, or a file that ends in {', '.join(READERS)}")
     return importlib.import_module(reader).describe(path)
@@ -158,7 +161,7 @@ def _short(name: str, limit: int = 28) -> str:
 
 
 def _next(found: FileInfo) -> str:
-    return f"edgecnn export {found.path} --int8" if found.path.suffix.lower() in (".keras", ".h5") else f"edgecnn validate {found.path}"
+    return f"edgecnn export {found.path} --int8" if zoo.is_keras(found.path) else f"edgecnn validate {found.path}"
 
 
 def _plain(found: FileInfo) -> dict[str, object]:

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     load_keras()
     found = optimize(
-        model, search=search, data=args.data, preprocessing=options.preprocessing(args, model), labels=options.label_names(args.labels), out=args.out,
+        model, search=search, data=args.data, preprocessing=options.given_input(args), labels=options.label_names(args.labels), out=args.out,
         name=args.name, fresh=args.fresh, progress=progress(),
     )  # fmt: skip
     print("\n\n".join(_table(it, search) for it in found))

@@ -49,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     doctor.add_argument("--seen", type=float, metavar="PERCENT", help="accuracy seen in the app: tells which mistake explains it")
     doctor.add_argument("--seen-count", type=int, metavar="N", help="pictures behind it, where they are not these very pictures")
     doctor.add_argument("--seen-answers", metavar="FILE", help="the app's own answers, .csv or .json of file, label and, if known, score: tells far more")
-    options.add_preprocessing(parser, image_size=False)
+    options.add_preprocessing(parser)
     parser.add_argument("--label-offset", type=int, metavar="N", help="outputs before the first label, such as 1 for a background class")
 
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     report = validate(
         paths,
         against=options.model_file(args.against) if args.against else None,
-        data=args.data, labels=args.labels, mean=args.mean, std=args.std, order=args.order, resize=args.resize, label_offset=args.label_offset,
+        data=args.data, labels=args.labels, given=options.given_input(args), label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
         fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, profile=args.profile, write_calibration=args.write_calibration,
         progress=progress(),

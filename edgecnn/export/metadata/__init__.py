@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 
 from edgecnn.errors import BadFile, BadSetting
-from edgecnn.export.metadata.notes import LabelFile, Metadata, ScoreCalibration, Sigmoid, TensorNotes
+from edgecnn.formats.tflite.metadata import ENTRY
+from edgecnn.formats.tflite.metadata.notes import LabelFile, Metadata, ScoreCalibration, Sigmoid, TensorNotes
 
 __all__ = ["ENTRY", "LabelFile", "Metadata", "ScoreCalibration", "Sigmoid", "TensorNotes", "read", "with_calibration", "write"]
-
-ENTRY = "TFLITE_METADATA"
 
 
 def read(content: bytes, origin: str | os.PathLike[str] = "file") -> Metadata | None:
@@ -21,11 +20,11 @@ def read(content: bytes, origin: str | os.PathLike[str] = "file") -> Metadata | 
     Raises:
         BadFile: not a .tflite, or its metadata is damaged.
     """
-    from edgecnn.export.metadata import archive, codec, trees
+    from edgecnn.formats.tflite.metadata import archive, decode_metadata
+    from edgecnn.runtime import tflite_file
 
-    plain, attached = archive.split(content)
-    found = _entry(plain, origin)
-    return trees.metadata(codec.decode(found, str(origin)), attached, str(origin)) if found else None
+    plain, _ = archive.split(content)
+    return decode_metadata(content, tflite_file.metadata(plain, origin), str(origin))
 
 
 def write(content: bytes, metadata: Metadata) -> bytes:
@@ -35,7 +34,7 @@ def write(content: bytes, metadata: Metadata) -> bytes:
         BadFile: not a .tflite. BadSetting: metadata for another number of inputs or outputs.
     """
     from edgecnn.export import flatbuffer
-    from edgecnn.export.metadata import archive, codec, trees
+    from edgecnn.formats.tflite.metadata import archive, codec, trees
 
     plain, _ = archive.split(content)
     _entry(plain)
@@ -55,7 +54,7 @@ def with_calibration(content: bytes, calibration: ScoreCalibration | None, outpu
         BadFile: not a .tflite, or one without metadata, in which a calibration cannot be said. BadSetting: another number of outputs than the file's.
     """
     from edgecnn.export import flatbuffer
-    from edgecnn.export.metadata import archive, codec, edit
+    from edgecnn.formats.tflite.metadata import archive, codec, edit
 
     plain, attached = archive.split(content)
     found = _entry(plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.card import Card, Preprocessing
-from edgecnn.export.metadata.notes import LabelFile, Metadata, TensorNotes
+from edgecnn.formats.tflite.metadata.notes import LabelFile, Metadata, TensorNotes
 from edgecnn.labels import for_outputs
 from edgecnn.runtime.tflite_schema import element_type, operator_name
 from edgecnn.settings import About
@@ -86,7 +86,8 @@ def labels_of(card: Card, about: About, outputs: int) -> tuple[LabelFile, ...]:
     Raises:
         BadData: names in another number than the outputs.
     """
-    if not card.labels:
+    if not card.labels or outputs == 1:
+        # One score speaks of two classes; a label file has one name an output.
         return ()
     named = [("", card.labels), *about.translations]
     return tuple(

@@ -12,6 +12,7 @@ from edgecnn.errors import BadFile, BadSetting
 
 if TYPE_CHECKING:
     from edgecnn.card import Preprocessing
+    from edgecnn.sources.given_input import GivenInput
 
 LIBRARIES = {"mediapipe": "MediaPipe Tasks", "mlkit": "ML Kit"}
 
@@ -48,23 +49,35 @@ def repair(
     *,
     library: str = "mediapipe",
     labels: tuple[str, ...] = (),
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | GivenInput | None = None,
+    data: str | os.PathLike[str] | None = None,
+    append_softmax: bool = False,
 ) -> list[Finding]:
     """Write a copy in which all is mended that can be, after it was run and gave what the file gives; returns what `check` finds in it.
 
-    An int8 input or output becomes uint8, a batch that is open or another becomes 1, and metadata is added or completed from the file's card, else from
-    `labels` and `preprocessing`.
+    An int8 input or output becomes uint8, a batch that is open or another becomes 1, metadata is added or completed, and a card is written into a file that
+    has none. What the input wants is taken from evidence, see `sources.open_classifier`.
+
+    Args:
+        path: the file.
+        out: where to write the copy.
+        library: a key of `LIBRARIES`.
+        labels: names of the outputs; else those in the file.
+        preprocessing: what is said of the input.
+        data: labeled photos on which is measured what nothing else says.
+        append_softmax: put a softmax behind logits.
 
     Raises:
-        BadFile: not a .tflite, or one that cannot be mended. BadSetting: something must be said that the file does not say. CheckFailed: the copy does
-        something else.
+        BadFile: not a .tflite, or one that cannot be mended. UnknownInputError: nothing says what the input wants. CheckFailed: the copy does something else.
     """
     from edgecnn.export.tasks import mending, rules
+    from edgecnn.sources.open_classifier import open_classifier
 
     content = _content(path)
     if Path(out).resolve() == Path(path).resolve():
         raise BadSetting(f"{out} is the file to read; expected another place to write to")
-    mended = mending.mended(content, path, labels, preprocessing)
+    with open_classifier(path, given=preprocessing, labels=labels, data=data) as classifier:
+        mended = mending.mended(content, path, classifier, append_softmax=append_softmax)
     files.write_bytes(out, mended)
     return rules.findings(mended, library, out)
 

@@ -73,6 +73,17 @@ def must_be_same(before: bytes, after: bytes, origin: str | os.PathLike[str]) ->
             raise CheckFailed(f"{origin} was not mended: with a batch of {wanted['shape'][0]} and {wanted['dtype'].__name__} ends it gives other results")
 
 
+def input_shape(content: bytes, origin: str | os.PathLike[str]) -> tuple[int, ...]:
+    """Shape of the input."""
+    return tuple(int(side) for side in _open(content, origin).get_input_details()[0]["shape"])
+
+
+def run_images(content: bytes, images: np.ndarray, origin: str | os.PathLike[str]) -> np.ndarray:
+    """Real results [N, scores] of a file with a batch of 1."""
+    interpreter = _open(content, origin)
+    return np.concatenate([_run(interpreter, images[i : i + 1]) for i in range(len(images))])
+
+
 def _open(content: bytes, origin: str | os.PathLike[str]) -> Interpreter:
     try:
         with mute():

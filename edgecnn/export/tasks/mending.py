@@ -6,62 +6,62 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from edgecnn.card import EMBEDDED, Card, Preprocessing, loads
-from edgecnn.errors import BadFile, BadSetting
+from edgecnn.card import EMBEDDED, Card, Preprocessing
+from edgecnn.errors import BadFile
 from edgecnn.export import flatbuffer, metadata
-from edgecnn.export.metadata import LabelFile, Metadata, TensorNotes, archive, describe
-from edgecnn.export.tasks import batch
+from edgecnn.export.metadata import LabelFile, Metadata, TensorNotes, describe
+from edgecnn.export.tasks import batch, softmax
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.labels import for_outputs
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.contract import Tensor
-from edgecnn.settings import About
+from edgecnn.runtime.scores import ScoreKind
+from edgecnn.sources.open_classifier import Classifier, ResolvedLabels
 
 
-def mended(content: bytes, origin: str | os.PathLike[str], labels: tuple[str, ...], preprocessing: Preprocessing | None) -> bytes:
-    """See `tasks.repair`."""
+def mended(content: bytes, origin: str | os.PathLike[str], classifier: Classifier, *, append_softmax: bool = False) -> bytes:
+    """See `tasks.repair`; `classifier` is the same file, open and understood."""
     plain, _ = archive.split(content)
     model = tflite_file.read(plain, origin)
     if len(model.subgraphs) != 1 or len(model.subgraphs[0].inputs) != 1 or len(model.subgraphs[0].outputs) != 1:
         raise BadFile(f"{origin} cannot be mended: expected one graph with one input and one output")
-    changed = flatbuffer.with_uint8_interface(batch.with_one(plain))
-    batch.must_be_same(plain, changed, origin)
+    single = batch.with_one(plain)
+    if append_softmax:
+        single = softmax.append_softmax(single, origin)
+    changed = flatbuffer.with_uint8_interface(single)
+    if not append_softmax:
+        batch.must_be_same(plain, changed, origin)
     graph = (model := flatbuffer.read(changed)).subgraphs[0]
-    entries = tflite_file.metadata(plain, origin)
-    card = loads(entries[EMBEDDED], origin) if EMBEDDED in entries else None
-    told = metadata.read(content, origin)
     given, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    outputs = int(result.shape[-1])
-    chosen = preprocessing or (card.preprocessing if card else None) or _said(told, tflite_file.tensor(given), origin)
-    fresh = describe.image(given, chosen)
-    named = _named(labels, told, card, outputs, origin)
-    scores = describe.scores(model, result, named)
-    return metadata.write(changed, _completed(told, fresh, scores, card, Path(origin).stem, chosen))
+    card = _card(classifier, append_softmax)
+    told = metadata.read(content, origin)
+    named = _named(classifier.labels, told, int(result.shape[-1]), origin)
+    fresh, scores = describe.image(given, card.preprocessing), describe.scores(model, result, named)
+    flatbuffer.set_entries(model, {EMBEDDED: card.dumps(lines=False).encode()})
+    return metadata.write(flatbuffer.pack(model), _completed(told, fresh, scores, card, Path(origin).stem, card.preprocessing))
 
 
-def _said(told: Metadata | None, given: Tensor, origin: str | os.PathLike[str]) -> Preprocessing:
-    """How pictures become the input, from the metadata or from the input's own scale.
-
-    Raises:
-        BadSetting: neither says it.
-    """
-    if len(given.shape) != 4:
-        raise BadFile(f"{origin} cannot be mended: its input has {len(given.shape)} dimensions, expected 4")
-    height, width, channels = (side or 1 for side in given.shape[1:])
-    order = "grey" if channels == 1 else "rgb"
-    if told and told.inputs and told.inputs[0].mean and len(told.inputs[0].mean) == len(told.inputs[0].std):
-        return Preprocessing(height, width, order, told.inputs[0].mean, told.inputs[0].std)
-    if given.scale:
-        # A byte that is its own quantized input.
-        return Preprocessing(height, width, order, (float(given.zero_point),), (1 / given.scale,))
-    raise BadSetting(f"{origin} does not say how a pixel becomes its input: give --mean M --std S, where input = (pixel - M) / S, such as 127.5 and 127.5")
+def _card(classifier: Classifier, with_softmax: bool) -> Card:
+    """The file's own card, or a new one that says what was found out."""
+    runner, resolved, names = classifier.runner, classifier.input, classifier.labels
+    kind = runner.score_kind.value if runner.score_kind else ""
+    new = Card(name=runner.path.stem, preprocessing=resolved.preprocessing, input_evidence=resolved.evidence, score_kind=kind)
+    known = runner.card or new
+    return replace(
+        known,
+        preprocessing=resolved.preprocessing,
+        labels=names.labels,
+        label_offset=names.label_offset,
+        label_source=known.label_source if names.source == "the card" else names.source,
+        score_kind=ScoreKind.SOFTMAX.value if with_softmax else known.score_kind,
+    )
 
 
-def _named(labels: tuple[str, ...], told: Metadata | None, card: Card | None, outputs: int, origin: str | os.PathLike[str]) -> tuple[LabelFile, ...]:
-    """Names of the classes: given ones, those in the file, those of the card."""
-    if labels:
-        return (LabelFile(for_outputs(labels, outputs, 0, origin)),)
+def _named(names: ResolvedLabels, told: Metadata | None, outputs: int, origin: str | os.PathLike[str]) -> tuple[LabelFile, ...]:
+    """Names of the classes: those in the file with their translations where they are the ones, else those that were found out."""
     kept = tuple(one for one in told.outputs[0].labels if len(one.names) == outputs) if told and told.outputs else ()
-    return kept or (describe.labels_of(card, About(), outputs) if card else ())
+    if kept and names.source != "--labels":
+        return kept
+    return (LabelFile(for_outputs(names.labels, outputs, names.label_offset, origin)),) if names.labels else ()
 
 
 def _completed(told: Metadata | None, fresh: TensorNotes, scores: TensorNotes, card: Card | None, name: str, p: Preprocessing) -> Metadata:

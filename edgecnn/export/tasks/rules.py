@@ -13,11 +13,13 @@ from typing import Any
 
 from edgecnn.card import EMBEDDED, Card, loads
 from edgecnn.export import metadata
-from edgecnn.export.metadata import Metadata, TensorNotes, archive
+from edgecnn.export.metadata import Metadata, TensorNotes
 from edgecnn.export.tasks import LIBRARIES, Finding
+from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.contract import Tensor
-from edgecnn.runtime.tflite_schema import text
+from edgecnn.runtime.scores import ScoreKind
+from edgecnn.runtime.tflite_schema import operator_name, text
 
 # Types that the libraries feed and read.
 INPUTS, OUTPUTS = ("uint8", "float32"), ("uint8", "float32", "bool")
@@ -62,7 +64,7 @@ def findings(content: bytes, library: str, origin: str | os.PathLike[str]) -> li
     inputs, outputs = ([tflite_file.tensor(graph.tensors[i]) for i in ends] for ends in (graph.inputs, graph.outputs))
     card = loads(entries[EMBEDDED], origin) if EMBEDDED in entries else None
     file = _File(model, inputs, outputs, metadata.read(content, origin), card, library)
-    return [found for rule in (_graph, _input, _normalization, _bytes, _output, _outputs_told, _labels, _calibration) for found in rule(file)]
+    return [found for rule in (_graph, _input, _normalization, _bytes, _output, _scores, _outputs_told, _labels, _calibration) for found in rule(file)]
 
 
 def _graph(file: _File) -> Iterator[Finding]:
@@ -168,6 +170,16 @@ def _output(file: _File) -> Iterator[Finding]:
         batch = len(shape) in (2, 4) and any(side != 1 for side in shape[:1]) and all(side == 1 for side in shape[1:-1])
         remedy = file.repair if batch else "export it with one row of scores"
         yield Finding(f"output {tensor.name} is {'x'.join(map(str, shape)) or 'a number'}, expected 1xN", remedy)
+
+
+def _scores(file: _File) -> Iterator[Finding]:
+    """Scores that are neither a softmax's nor a sigmoid's are handed on as they are, and thresholds of apps mean nothing to them."""
+    graph = file.model.subgraphs[0]
+    kinds = [operator_name(file.model.operatorCodes[op.opcodeIndex]) for op in graph.operators]
+    changing = [kind for kind in kinds if kind not in ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE")]
+    declared = file.card.score_kind if file.card else ""
+    if changing and changing[-1] not in ("SOFTMAX", "LOGISTIC") and (not declared or ScoreKind(declared).are_logits):
+        yield Finding("its scores are logits, which apps get as they are", f"{file.repair} --append-softmax makes probabilities of them", refused=False)
 
 
 def _outputs_told(file: _File) -> Iterator[Finding]:

@@ -22,7 +22,9 @@ def details(original: Row | None, row: Row, room: int) -> tuple[list[Markup], in
     """Parts about one file, and the bytes of thumbnails in them, which stay within `room`."""
     suffered, used = _suffered(row, room)
     parts: list[Callable[[], list[Markup]]] = [
+        lambda: _source(row),
         lambda: _plots(original, row),
+        lambda: _multi_label(row),
         lambda: _confusion(original, row),
         lambda: suffered,
         lambda: _mistakes(row),
@@ -31,6 +33,33 @@ def details(original: Row | None, row: Row, room: int) -> tuple[list[Markup], in
         lambda: _size(row),
     ]
     return [piece for part in parts for piece in part()], used
+
+
+def _source(row: Row) -> list[Markup]:
+    """How the file was understood: input, scores and classes, each with its evidence."""
+    facts = [("input", row.input.text if row.input else ""), ("scores", row.scores), ("class names", row.labels)]
+    listed = [piece for name, value in facts if value for piece in (element("dt", None, name), element("dd", None, value))]
+    return [element("dl", None, *listed)] if listed else []
+
+
+def _multi_label(row: Row) -> list[Markup]:
+    if row.multi_label is None:
+        return []
+    it = row.multi_label
+    body = [
+        [
+            one.label,
+            f"{one.positives:,}",
+            words.fixed(100 * one.average_precision),
+            words.fixed(100 * one.f1),
+            words.fixed(None if one.agreement is None else 100 * one.agreement),
+        ]
+        for one in it.labels[:MOST]
+    ]
+    whole = f"Mean average precision {100 * it.map:.2f} % ({100 * it.map_low:.1f} to {100 * it.map_high:.1f}, bootstrap over the images), F1 at 0.5 "
+    whole += f"{100 * it.f1_micro:.1f} % micro, {100 * it.f1_macro:.1f} % macro; every label right on {100 * it.exact_match:.1f} % of the images."
+    head = ["label", "images", "average precision, %", "F1, %", "same as the original, %"]
+    return [table("Labels", head, body), element("p", None, whole)]
 
 
 def _plots(original: Row | None, row: Row) -> list[Markup]:

@@ -19,7 +19,7 @@ def opened(path: Path, suffix: str) -> Network:
         BadData: it is a file of another format. BadFile: missing, damaged, or not to be converted.
     """
     own = path.suffix.lower()
-    if own not in (suffix, *zoo.SUFFIXES):
+    if own != suffix and not zoo.is_keras(path):
         raise BadData(f"{path} is no {suffix} file: tensors are matched within one format; name the float {suffix} file or the .keras model with --against")
     if suffix == ".tflite":
         from edgecnn.validate.layers import tflite

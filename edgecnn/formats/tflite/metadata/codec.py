@@ -12,7 +12,7 @@ import flatbuffers
 import numpy as np
 
 from edgecnn.errors import BadFile
-from edgecnn.export.metadata.tables import IDENTIFIER, ROOT, TABLES
+from edgecnn.formats.tflite.metadata.tables import IDENTIFIER, ROOT, TABLES
 
 Tree = dict[str, Any]
 

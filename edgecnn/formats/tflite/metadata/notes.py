@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgecnn.errors import BadSetting
-from edgecnn.export.metadata.tables import COLORS, TRANSFORMATIONS
+from edgecnn.formats.tflite.metadata.tables import COLORS, TRANSFORMATIONS
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgecnn.errors import BadFile
-from edgecnn.export.metadata import calibration as calibrations
-from edgecnn.export.metadata import trees
-from edgecnn.export.metadata.codec import Tree
-from edgecnn.export.metadata.notes import ScoreCalibration
-from edgecnn.export.metadata.tables import SCORE_CALIBRATION
+from edgecnn.formats.tflite.metadata import calibration as calibrations
+from edgecnn.formats.tflite.metadata import trees
+from edgecnn.formats.tflite.metadata.codec import Tree
+from edgecnn.formats.tflite.metadata.notes import ScoreCalibration
+from edgecnn.formats.tflite.metadata.tables import SCORE_CALIBRATION
 
 
 def calibrate(tree: Tree, attached: Mapping[str, bytes], calibration: ScoreCalibration | None, output: int) -> dict[str, bytes]:

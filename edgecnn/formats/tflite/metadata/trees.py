@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgecnn.export.metadata import calibration as calibrations
-from edgecnn.export.metadata.codec import Tree
-from edgecnn.export.metadata.notes import LabelFile, Metadata, ScoreCalibration, TensorNotes
-from edgecnn.export.metadata.tables import AXIS_LABELS, COLORS, SCORE_CALIBRATION, TRANSFORMATIONS
+from edgecnn.formats.tflite.metadata import calibration as calibrations
+from edgecnn.formats.tflite.metadata.codec import Tree
+from edgecnn.formats.tflite.metadata.notes import LabelFile, Metadata, ScoreCalibration, TensorNotes
+from edgecnn.formats.tflite.metadata.tables import AXIS_LABELS, COLORS, SCORE_CALIBRATION, TRANSFORMATIONS
 
 # Table of the schema -> in words.
 _CONTENTS = {"FeatureProperties": "feature", "ImageProperties": "image", "BoundingBoxProperties": "bounding box", "AudioProperties": "audio"}

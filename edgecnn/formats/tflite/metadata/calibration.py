@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgecnn.errors import BadFile, BadSetting
-from edgecnn.export.metadata.notes import ScoreCalibration, Sigmoid
+from edgecnn.formats.tflite.metadata.notes import ScoreCalibration, Sigmoid
 
 
 def dumps(calibration: ScoreCalibration) -> bytes:

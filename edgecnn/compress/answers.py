@@ -1,0 +1,77 @@
+"""What a network should answer to each image of a data set, in the network's own outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.card import Card
+from edgecnn.data import Dataset, Split
+from edgecnn.errors import BadData
+from edgecnn.runtime.scores import ScoreKind, to_probabilities
+from edgecnn.sources.class_mapping import map_classes_to_outputs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Targets of a fine-tuning.
+
+    Attributes:
+        kind: what the scores mean.
+        rows: targets of each class, float32 [classes, scores]; None where nobody knows which output means which class.
+        width: number of scores.
+        several: whether several classes may hold for one image of the data.
+    """
+
+    kind: ScoreKind
+    rows: np.ndarray | None
+    width: int
+    several: bool = False
+
+    @property
+    def independent(self) -> bool:
+        """Whether each score is a sigmoid's or its logit, rather than all together a softmax's."""
+        return self.width == 1 or self.kind.is_multi_label
+
+    def targets(self, split: Split, chosen: np.ndarray | slice) -> np.ndarray:
+        """Targets [n, scores] of some images; zeros where nobody knows them."""
+        if self.rows is None:
+            return np.zeros((len(split.labels[chosen]), self.width), np.float32)
+        several = getattr(split, "targets", None)
+        return self.rows[split.labels[chosen]] if several is None else (several[chosen].astype(np.float32) @ self.rows).clip(0, 1)
+
+    def decide(self, scores: np.ndarray) -> np.ndarray:
+        """The answer to each row of scores [n, scores]: the best class, int [n], or which labels hold, bool [n, labels]."""
+        probabilities = to_probabilities(scores, self.kind)
+        return probabilities > 0.5 if self.several else probabilities.argmax(-1)
+
+    def truth(self, split: Split) -> np.ndarray | None:
+        """The right answers in the form of `decide`; None where nobody knows them."""
+        if self.rows is None:
+            return None
+        targets = self.targets(split, slice(None))
+        if self.several:
+            return targets > 0.5
+        return (targets[:, 0] > 0.5).astype(int) if self.width == 1 else targets.argmax(-1)
+
+
+def answers_of(card: Card, data: Dataset, width: int, kind: ScoreKind) -> Answers:
+    """How the classes of a data set lie in a network's scores.
+
+    Names decide where they are known, never positions. Where neither names nor the number of classes fit, nobody knows the right answers: then the original
+    network is the only teacher.
+
+    Raises:
+        BadData: the network names its classes, and those of the data are not among them.
+    """
+    classes = 2 if width == 1 else width
+    outputs = map_classes_to_outputs(data.classes, card.labels, classes, card.label_offset)
+    if outputs is None and card.labels:
+        raise BadData(f"data set {data.name} has classes {', '.join(data.classes[:4])} ...; expected the model's: {', '.join(card.labels[:4])} ...")
+    several = any(getattr(split, "targets", None) is not None for split in data.splits.values())
+    if outputs is None:
+        return Answers(kind, None, width, several)
+    places = outputs + card.label_offset
+    rows = places.astype(np.float32)[:, None] if width == 1 else np.eye(width, dtype=np.float32)[places]
+    return Answers(kind, rows, width, several)

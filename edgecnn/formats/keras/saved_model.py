@@ -1,0 +1,70 @@
+"""A SavedModel as a Keras model: its signature for serving, frozen, behind one input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from edgecnn.errors import BadFile
+from edgecnn.formats.keras.inspection import KerasFile
+from edgecnn.formats.keras.layer_configs import fixed, input_dtype
+
+SERVING = ("serving_default", "serve")
+
+
+class SavedModelLayer(keras.layers.Layer):
+    """One output of a frozen TensorFlow function of one tensor. It has no weights of its own: they are constants of the function."""
+
+    def __init__(self, function: Any, index: int, shape: tuple[int | None, ...], **options: Any) -> None:
+        super().__init__(trainable=False, **options)
+        self._function, self._index, self._shape = function, index, shape
+
+    def call(self, image: Any) -> Any:
+        """[N, H, W, C] to whatever the function gives."""
+        return self._function(image)[self._index]
+
+    def get_config(self) -> dict[str, Any]:
+        """There is none: raises BadFile, for whoever would copy or save the model."""
+        raise BadFile("a SavedModel without its layers can be run and exported, not changed; compress it where it was trained, or save it as .keras there")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As the signature declares it."""
+        return (input_shape[0], *self._shape[1:])
+
+
+def wrap(file: KerasFile, image_size: tuple[int, int] | None) -> keras.Model:
+    """A functional model that runs the graph of a SavedModel that `check_graph` has passed.
+
+    Raises:
+        BadFile: another backend than TensorFlow, no signature, not one input of known rank.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise BadFile(f"{file.path} is a SavedModel, which TensorFlow alone can run; set KERAS_BACKEND=tensorflow")
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    try:
+        loaded = tf.saved_model.load(str(file.path))
+        signature = _signature(file, loaded)
+        frozen = convert_variables_to_constants_v2(signature)
+    # TensorFlow hands on whatever its loader meets in a damaged file.
+    except Exception as error:
+        if isinstance(error, BadFile):
+            raise
+        text = " ".join(str(error).split())[:200]
+        raise BadFile(f"{file.path} is a SavedModel that TensorFlow cannot load ({type(error).__name__}: {text})") from error
+    specs = list(signature.structured_input_signature[1].values())
+    if len(specs) != 1 or specs[0].shape.rank is None:
+        raise BadFile(f"{file.path}: its signature takes {len(specs)} inputs ({', '.join(s.name for s in specs)[:200]}); expected one image of known rank")
+    image = keras.Input(batch_shape=fixed(specs[0].shape.as_list(), image_size), dtype=input_dtype(specs[0].dtype.name), name=specs[0].name)
+    outputs = sorted(signature.structured_outputs.items())
+    tensors = [SavedModelLayer(frozen, i, tuple(spec.shape), name=name)(image) for i, (name, spec) in enumerate(outputs)]
+    return keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
+
+
+def _signature(file: KerasFile, loaded: Any) -> Any:
+    for name in SERVING:
+        if name in loaded.signatures:
+            return loaded.signatures[name]
+    raise BadFile(f"{file.path} has no signature for serving, only {', '.join(loaded.signatures) or 'none'}; save it with model.export or signatures=...")

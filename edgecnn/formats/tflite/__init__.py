@@ -1,0 +1,1 @@
+"""The .tflite format: reading and checking without running."""

@@ -1,0 +1,109 @@
+"""Preprocessing inside of an .onnx: its first nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, describe_constant
+
+IDENTITIES = ("Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Identity", "QuantizeLinear", "DequantizeLinear")
+# Values of a constant that may be one a channel.
+_MOST = 4
+
+
+def from_onnx(model: onnx.ModelProto) -> GraphPreprocessing | None:
+    """What the first nodes of a model do to its input; None where they do nothing that tells."""
+    graph, walk = model.graph, AffineWalk()
+    constants = _constants(graph)
+    inputs = [value.name for value in graph.input if value.name not in {tensor.name for tensor in graph.initializer}]
+    if len(inputs) != 1:
+        return None
+    tensor = inputs[0]
+    while True:
+        readers = [node for node in graph.node if tensor in node.input]
+        if len(readers) > 1 and (joined := _join_channels(graph, readers, constants, walk)):
+            tensor = joined
+            continue
+        if len(readers) != 1 or not _step(readers[0], tensor, constants, walk):
+            return walk.conclude()
+        tensor = readers[0].output[0]
+
+
+def _join_channels(graph: onnx.GraphProto, readers: list[onnx.NodeProto], constants: Mapping[str, np.ndarray], walk: AffineWalk) -> str:
+    """The tensor into which slices of one channel each are put together again; "" where that is not what happens."""
+    channels = {node.output[0]: _channel(node, constants) for node in readers}
+    joins = [node for node in graph.node if node.op_type == "Concat" and set(node.input) == set(channels)]
+    if len(joins) != 1 or None in channels.values():
+        return ""
+    return joins[0].output[0] if walk.permute([channels[name] for name in joins[0].input]) else ""
+
+
+def _channel(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> int | None:
+    """Which channel a Slice or a Gather takes alone."""
+    if node.op_type == "Slice" and len(node.input) > 2:
+        start, stop = (constants.get(name) for name in node.input[1:3])
+        if start is not None and stop is not None and len(start) == 1 and int(stop[0]) == int(start[0]) + 1:
+            return int(start[0])
+    return None
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """Constants that may be numbers of the preprocessing: small ones, stored in the file itself."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            tensors.update((node.output[0], attribute.t) for attribute in node.attribute if attribute.name == "value")
+    small = {name: tensor for name, tensor in tensors.items() if np.prod(tensor.dims or [1]) <= _MOST and not tensor.external_data}
+    values = {name: numpy_helper.to_array(tensor).astype(np.float64).reshape(-1) for name, tensor in small.items()}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in values and node.input[1] in values:
+            zero = values.get(node.input[2], np.zeros(1)) if len(node.input) > 2 else np.zeros(1)
+            values[node.output[0]] = (values[node.input[0]] - zero) * values[node.input[1]]
+    return values
+
+
+def _step(node: onnx.NodeProto, tensor: str, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
+    kind = node.op_type
+    if kind in IDENTITIES:
+        return node.input[0] == tensor
+    if kind == "Resize":
+        walk.resizes = True
+        walk.steps.append(kind)
+        return True
+    if kind == "Neg":
+        return walk.multiply(np.array(-1.0), kind)
+    if kind == "Gather" or kind == "Slice":
+        return _flip(node, constants, walk)
+    if kind not in ("Mul", "Add", "Sub", "Div"):
+        return False
+    first = node.input[0] == tensor
+    constant = constants.get(node.input[1 if first else 0])
+    return constant is not None and _arithmetic(kind, constant, first, walk)
+
+
+def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: AffineWalk) -> bool:
+    text = f"{kind} {describe_constant(constant)}"
+    if kind == "Mul":
+        return walk.multiply(constant, text)
+    if kind == "Add":
+        return walk.add(constant, text)
+    if kind == "Sub":
+        return walk.add(-constant, text) if tensor_is_first else walk.multiply(np.array(-1.0), text) and walk.add(constant, text)
+    return tensor_is_first and bool(constant.all()) and walk.multiply(1 / constant, text)
+
+
+def _flip(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
+    """Channels gathered as 2, 1, 0, or sliced with step -1."""
+    if node.op_type == "Gather":
+        indices = constants.get(node.input[1])
+        turned = indices is not None and indices.tolist() == [2, 1, 0]
+    else:
+        steps = constants.get(node.input[4]) if len(node.input) > 4 else None
+        turned = steps is not None and steps.tolist() in ([-1], [1, 1, 1, -1])
+    if turned:
+        walk.flip()
+    return turned

@@ -1,0 +1,43 @@
+"""A Keras model whose input can be converted: float32, of one size."""
+
+from __future__ import annotations
+
+import keras
+
+from edgecnn.card import Preprocessing
+from edgecnn.errors import BadFile
+
+
+def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
+    """The model with a float32 input of the size of `preprocessing`; the model itself where it has one.
+
+    An integer input takes the same pixels as numbers: the first layer casts them anyhow.
+
+    Raises:
+        BadFile: the network cannot be built for that size.
+    """
+    tensor = model.inputs[0]
+    shape = tuple(tensor.shape)
+    dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
+    wanted = _filled(shape, preprocessing)
+    if dtype == "float32" and shape[1:] == wanted[1:]:
+        return model
+    image = keras.Input(batch_shape=wanted, dtype="float32", name=tensor.name if isinstance(tensor.name, str) else None)
+    try:
+        copy = keras.models.clone_model(model, input_tensors=image)
+        copy.set_weights(model.get_weights())
+        for layer in copy._flatten_layers():
+            if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+                layer.finalize_state()
+    # Keras raises whatever a layer raises that does not take the shape.
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise BadFile(f"{model.name} cannot be built for an input of {list(wanted[1:])} ({type(error).__name__}: {text}); give another --image-size") from error
+    return copy
+
+
+def _filled(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
+    """The shape with its open height and width filled."""
+    first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
+    sides = {2: preprocessing.height, 3: preprocessing.width} if first else {1: preprocessing.height, 2: preprocessing.width}
+    return tuple(sides.get(axis, side) if side is None and axis else side for axis, side in enumerate(shape))
