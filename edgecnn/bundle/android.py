@@ -8,6 +8,7 @@ from edgecnn import files
 from edgecnn.bundle import Context, apps
 from edgecnn.bundle import golden as vectors
 from edgecnn.bundle.golden import Golden
+from edgecnn.data.geometry import short_sides
 from edgecnn.runtime.contract import Tensor
 
 _MAIN, _SHARED = "app/src/main", "app/src/sharedTest"
@@ -46,6 +47,8 @@ def spec(golden: Golden) -> str:
     fields = {
         "file": apps.string(golden.model, "kotlin"), "sha256": f'"{golden.sha256}"', "width": said.width, "height": said.height,
         "order": f"Order.{said.order.upper()}", "mean": _list(said.mean), "std": _list(said.std), "resize": f"Resize.{said.resize.upper()}",
+        "filter": f"ResizeFilter.{said.resize_filter.upper().replace('-', '_')}", "scaled": _whole(short_sides(said)) if said.crop_fraction < 1 else "null",
+        "bars": _whole(said.pad_color),
         "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "softmax": _bool(not golden.gives_probabilities),
         "labelOffset": golden.label_offset, "labels": f"listOf({labels}\n    )", "outputs": len(golden.labels),
     }  # fmt: skip
@@ -59,6 +62,10 @@ def _tensor(tensor: Tensor, channels_first: bool) -> str:
 
 def _list(values: tuple[float, ...]) -> str:
     return f"listOf({', '.join(apps.real(value) for value in values)})"
+
+
+def _whole(values: tuple[int, ...]) -> str:
+    return f"listOf({', '.join(map(str, values))})"
 
 
 def _bool(value: bool) -> str:

@@ -8,6 +8,7 @@ from edgecnn import files
 from edgecnn.bundle import Context, apps
 from edgecnn.bundle import golden as vectors
 from edgecnn.bundle.golden import Golden
+from edgecnn.data.geometry import short_sides
 from edgecnn.runtime.contract import Tensor
 
 # Template -> where it goes.
@@ -38,6 +39,7 @@ def spec(golden: Golden) -> str:
     fields = {
         "file": apps.string(golden.model, "swift"), "sha256": f'"{golden.sha256}"', "width": said.width, "height": said.height,
         "order": f".{said.order}", "mean": _list(said.mean), "std": _list(said.std), "resize": f".{said.resize}",
+        "filter": f".{_case(said.resize_filter)}", "scaled": str(list(short_sides(said))) if said.crop_fraction < 1 else "nil", "bars": str(list(said.pad_color)),
         "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "softmax": _bool(not golden.gives_probabilities),
         "labelOffset": golden.label_offset, "labels": f"[{labels},\n        ]",
     }  # fmt: skip
@@ -47,6 +49,12 @@ def spec(golden: Golden) -> str:
 def _tensor(tensor: Tensor, channels_first: bool) -> str:
     scale = "nil" if tensor.scale is None else apps.real(tensor.scale)
     return f"TensorFacts(dtype: .{tensor.dtype}, scale: {scale}, zeroPoint: {tensor.zero_point or 0}, channelsFirst: {_bool(channels_first)})"
+
+
+def _case(name: str) -> str:
+    """The case of ResizeFilter: tf-bilinear is tfBilinear."""
+    first, *others = name.split("-")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _list(values: tuple[float, ...]) -> str:

@@ -3,8 +3,23 @@
 /// Channels of the input; grey is 0.299 red + 0.587 green + 0.114 blue.
 public enum Order { case rgb, bgr, grey }
 
-/// Both sides stretched to the model's size, or the short side scaled to it and the centre kept.
-public enum Resize { case stretch, crop }
+/// Both sides stretched to the model's size, the short side scaled to it and the centre kept, or the long side scaled to it and bars added.
+public enum Resize: String { case stretch, crop, pad }
+
+/// Of the training: Pillow's are rounded to bytes after each side, TensorFlow's once.
+public enum ResizeFilter: String {
+    case pillowBilinear = "pillow-bilinear"
+    case pillowBicubic = "pillow-bicubic"
+    case pillowLanczos = "pillow-lanczos"
+    case pillowBox = "pillow-box"
+    case pillowNearest = "pillow-nearest"
+    case tfBilinear = "tf-bilinear"
+    case tfBilinearAntialias = "tf-bilinear-antialias"
+    case tfBicubic = "tf-bicubic"
+    case tfBicubicAntialias = "tf-bicubic-antialias"
+    case tfArea = "tf-area"
+    case tfNearest = "tf-nearest"
+}
 
 public enum DType { case float32, uint8, int8 }
 
@@ -16,7 +31,8 @@ public struct TensorFacts {
     public var channelsFirst = false
 }
 
-/// The input is (byte - mean) / std, one value a channel in the model's order. The first `labelOffset` outputs have no label. Where `softmax` is true the file
+/// For a crop `scaled` is the width and height that the picture is scaled to cover before the centre is cut out, nil where the centre is cut out first; `bars`
+/// are red, green and blue around a padded picture. The input is (byte - mean) / std, one value a channel in the model's order. The first `labelOffset` outputs have no label. Where `softmax` is true the file
 /// gives scores that still need it.
 public struct Model {
     public var file: String
@@ -27,6 +43,9 @@ public struct Model {
     public var mean: [Double]
     public var std: [Double]
     public var resize: Resize
+    public var filter: ResizeFilter
+    public var scaled: [Int]?
+    public var bars: [Int]
     public var input: TensorFacts
     public var output: TensorFacts
     public var softmax: Bool

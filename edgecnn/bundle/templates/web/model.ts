@@ -10,8 +10,25 @@ export interface Model {
   /** The input is (byte - mean) / std, one value a channel in the model's order. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** Both sides stretched to the model's size, or the short side scaled to it and the centre kept. */
-  readonly resize: "stretch" | "crop";
+  /** Both sides stretched to the model's size, the short side scaled to it and the centre kept, or the long side scaled to it and bars added. */
+  readonly resize: "stretch" | "crop" | "pad";
+  /** Of the training: Pillow's are rounded to bytes after each side, TensorFlow's once. */
+  readonly filter:
+    | "pillow-bilinear"
+    | "pillow-bicubic"
+    | "pillow-lanczos"
+    | "pillow-box"
+    | "pillow-nearest"
+    | "tf-bilinear"
+    | "tf-bilinear-antialias"
+    | "tf-bicubic"
+    | "tf-bicubic-antialias"
+    | "tf-area"
+    | "tf-nearest";
+  /** For a crop: width and height that the picture is scaled to cover before the centre is cut out; null where the centre is cut out first. */
+  readonly scaled: readonly [number, number] | null;
+  /** Red, green and blue of the bars. */
+  readonly bars: readonly [number, number, number];
   /** Real value = scale * (stored - zeroPoint); scale is null for floats, and where the file takes bytes and scales them itself. */
   readonly input: {
     readonly name: string;
