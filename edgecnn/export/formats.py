@@ -94,7 +94,7 @@ class TFLite:
         return _room("tflite_float").convert(model)
 
     def for_integers(self, content: bytes) -> bytes:
-        return _room("tflite_swish").spelled_out(content)
+        return _room("tflite_swish").spelled_out(_room("input_affine_tflite").with_input_affine(content))
 
     def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 3)
@@ -113,6 +113,7 @@ class TFLite:
 
     def quantize(self, scheme: str, content: bytes, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> bytes:
         room = _room("tflite_quantize")
+        ranges = ranges and _room("input_affine_tflite").with_exact_ranges(content, ranges)
         return room.int8(content, ranges, io, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges, io)
 
     def operators(self, content: bytes) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ class ONNX:
         return _room("onnx_float").convert(model)
 
     def for_integers(self, content: Any) -> Any:
-        return content
+        return _room("input_affine_onnx").with_input_affine(content)
 
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 1)
@@ -161,6 +162,7 @@ class ONNX:
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
         room = _room("onnx_quantize")
         nodes = _room("onnx_layers").nodes(content, wide)
+        ranges = ranges and _room("input_affine_onnx").with_exact_ranges(content, ranges)
         return room.int8(content, ranges, nodes) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
 
     def operators(self, content: Any) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -71,6 +71,29 @@ class AffineWalk:
         if list(order) == [2, 1, 0]:
             self.flip()
         return list(order) in ([0, 1, 2], [2, 1, 0])
+
+    def mix(self, matrix: np.ndarray, bias: np.ndarray, step: str) -> bool:
+        """Apply a 1x1 convolution [outputs, inputs] that leaves each channel by itself or turns their order round; whether it is one."""
+        channels = len(matrix)
+        if matrix.shape != (channels, channels) or len(bias) not in (1, channels) or (np.count_nonzero(matrix, axis=1) != 1).any():
+            return False
+        order = np.abs(matrix).argmax(1).tolist()
+        if order != list(range(channels)) and not (channels == 3 and self.permute(order)):
+            return False
+        return self.multiply(matrix.sum(1), step) and self.add(bias, step)
+
+    def copy(self) -> AffineWalk:
+        """The walk up to here; what is done later does not change it."""
+        return replace(self, steps=[*self.steps])
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the value is still the pixel itself."""
+        return not self.flipped and bool((self.scale == 1).all()) and not self.offset.any()
+
+    def same_values(self, other: AffineWalk) -> bool:
+        """Whether another walk gives the same value for every pixel."""
+        return self.flipped == other.flipped and np.array_equal(self.scale, other.scale) and np.array_equal(self.offset, other.offset)
 
     def flip(self) -> None:
         """Turn the order of the channels round."""
