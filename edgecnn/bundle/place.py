@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
 
 # Lists every file of a bundle, itself excepted.
@@ -65,9 +65,9 @@ def write_list(folder: Path, told: dict[str, object]) -> Path:
 
 def _listed(folder: Path) -> set[str]:
     try:
-        told = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        told = untrusted.loads_json(files.read_bytes(folder / LIST, "list of a bundle's files"), folder / LIST, "the list of a bundle's files")
         return set(told["files"]) if told["format"] == FORMAT else set()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # missing, damaged, or not ours
         return set()
 
 

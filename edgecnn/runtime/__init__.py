@@ -44,9 +44,15 @@ def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | N
     Raises:
         BadFile: missing, damaged, or not an image classifier (one picture in, one row of class scores out).
     """
+    from edgecnn.runtime.probe import PROBE
+
     path = Path(path)
     module, name = _room(path, RUNNERS)
-    return getattr(importlib.import_module(module), name)(path, preprocessing=preprocessing, threads=threads)
+    size = (preprocessing.height, preprocessing.width) if preprocessing else None
+    PROBE.prepare(path, size)
+    runner = getattr(importlib.import_module(module), name)
+    PROBE.check(path, size)
+    return runner(path, preprocessing=preprocessing, threads=threads)
 
 
 def describe(path: str | os.PathLike[str]) -> FileInfo:

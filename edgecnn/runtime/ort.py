@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import onnxruntime
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.runtime import ort_reason
 from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_classes, padded, settle
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
@@ -108,14 +108,4 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # ONNX Runtime's exceptions have no common base but Exception.
     except Exception as error:
-        raise BadFile(f"{path}: {_reason(path, str(error))}") from error
-
-
-def _reason(path: Path, text: str) -> str:
-    text = " ".join(text.split())
-    missing = re.search(r"(?:External data path (?:does not exist|validation failed)[^\"]*|GetFileLength for |open file )\"?([^\s\"]+)", text)
-    if missing:
-        return f"its weights lie in another file, {Path(missing[1]).name}, which is not beside it; put it into {path.parent}"
-    if "protobuf" in text.lower():
-        return "not an ONNX file, or one that is cut off or damaged; copy or export it again"
-    return "ONNX Runtime cannot run it: " + re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", text)[:240]
+        raise BadFile(f"{path}: {ort_reason.words(path, str(error), onnxruntime.__version__)}") from error
