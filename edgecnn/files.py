@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
@@ -14,6 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecnn.errors import BadFile
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 # Seconds after which nobody writes on at a file that was begun.
 DAY = 24 * 60 * 60
@@ -70,6 +76,35 @@ def sweep(folder: Path, beginning: str) -> None:
         for left in folder.glob(f"{glob.escape(beginning)}*"):
             if time.time() - left.lstat().st_mtime > DAY:
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Mark a folder as being worked in, for `is_held`; the mark goes with this process, however it ends, and stays with the folder when it is renamed."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: others then go by the folder's age
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process works in a folder; where the system has no locks, whether it was changed within a day."""
+    if fcntl is None:
+        return time.time() - folder.stat().st_mtime < DAY
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES) or time.time() - folder.stat().st_mtime < DAY
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

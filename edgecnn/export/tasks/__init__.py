@@ -60,10 +60,12 @@ def repair(
         something else.
     """
     from edgecnn.export.tasks import mending, rules
+    from edgecnn.runtime.probe import PROBE
 
     content = _content(path)
     if Path(out).resolve() == Path(path).resolve():
         raise BadSetting(f"{out} is the file to read; expected another place to write to")
+    PROBE.check(path)  # both are run beside each other
     mended = mending.mended(content, path, labels, preprocessing)
     files.write_bytes(out, mended)
     return rules.findings(mended, library, out)
