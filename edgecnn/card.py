@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
 
@@ -88,6 +88,11 @@ class Preprocessing:
     def resize_rule(self) -> str:
         """All that is known of the resize as `--resize` takes it, such as `stretch` or `crop,0.875,tf-bilinear`."""
         return rule_text(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
 
     @property
     def channels(self) -> int:
@@ -182,11 +187,15 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
     Raises:
         BadFile: not JSON, not a card, or a card of a later version.
     """
+    expected = "the JSON that edgecnn train writes"
+    raw = untrusted.loads_json(text, origin, expected)
     try:
-        raw = json.loads(text)
         version = raw.pop("edgecnn_card")
-        if version > VERSION:
-            raise BadFile(f"{origin}: card version {version}; this edgecnn reads up to {VERSION}; update edgecnn")
+        if not isinstance(version, int) or version > VERSION:
+            raise BadFile(f"{origin}: card version {str(version)[:20]}; this edgecnn reads up to {VERSION}; update edgecnn")
+        untrusted.check_fields(Card, raw)
+        if raw.get("label_offset", 0) < 0:
+            raise ValueError(f"label_offset is {raw['label_offset']}, expected 0 or more")
         raw["preprocessing"] = Preprocessing(**raw["preprocessing"])
         raw["labels"] = tuple(raw.get("labels", ()))
         raw["data"] = DataRef(**raw["data"]) if raw.get("data") else None
@@ -194,8 +203,8 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
         return Card(**{key: value for key, value in raw.items() if key in known})
     except BadFile:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected the JSON that edgecnn train writes") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected {expected}") from error
 
 
 def path_of(model: str | os.PathLike[str]) -> Path:

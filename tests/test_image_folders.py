@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import edgecnn
-from PIL import Image
 from pets import Recorder, picture
+from PIL import Image
 
 from edgecnn.card import Preprocessing
 from edgecnn.data import SPLITS, class_counts, load, originals, sources

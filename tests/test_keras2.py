@@ -58,7 +58,7 @@ def test_what_only_keras_2_can_run_is_refused_where_it_must_be_converted(tmp_pat
     assert np.abs(open_model(tmp_path / "old.h5", preprocessing=WANTED)(PICTURES) - theirs).max() < 1e-5
     with pytest.raises(BadFile, match="LocallyConnected2D"):
         KerasRunner(tmp_path / "old.h5")
-    refused(edgecnn("export", tmp_path / "old.h5", "--tflite"), "LocallyConnected2D")
+    refused(edgecnn("export", tmp_path / "old.h5", "--tflite", "--mean", 128, "--std", 128), "LocallyConnected2D")
 
 
 def test_keras_2_models_are_originals_too(shop, tmp_path):  # noqa: F811

@@ -17,7 +17,7 @@ from edgecnn.cli.parser import Parser
 from edgecnn.schemes import SCHEMES
 
 ORDER = (
-    "door", "errors", "files", "papers", "catalog", "schemes", "settings", "resize_rules", "card", "progress", "statistics", "labels", "zoo",
+    "door", "errors", "untrusted", "files", "papers", "catalog", "schemes", "settings", "resize_rules", "card", "progress", "statistics", "labels", "zoo",
     "arch", "formats", "runtime", "packing", "data", "sources", "predict", "train", "compress", "export", "validate", "optimize", "bundle",
     "__init__", "cli", "__main__",
 )  # fmt: skip

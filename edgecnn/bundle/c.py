@@ -12,7 +12,7 @@ from edgecnn.bundle.arena import Arena
 from edgecnn.bundle.templates import filled
 from edgecnn.bundle.tflm import KERNELS
 from edgecnn.errors import BadFile
-from edgecnn.runtime.base import input_layout
+from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.validate.doctor import levels
 from edgecnn.validate.doctor.levels import Input
 

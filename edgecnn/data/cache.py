@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import mmap
-import os
 import shutil
 import tempfile
 import time
@@ -16,6 +15,7 @@ from typing import IO
 
 import numpy as np
 
+from edgecnn import files
 from edgecnn.data import Finding, cache_check
 from edgecnn.data.cache_check import DamagedCache, Seal
 from edgecnn.data.names import Names, packed
@@ -69,15 +69,8 @@ class Manifest:
 
 
 def folder() -> Path:
-    """The user's cache folder: EDGECNN_CACHE, or `edgecnn` under XDG_CACHE_HOME or ~/.cache."""
-    if own := os.environ.get("EDGECNN_CACHE"):
-        return Path(own)
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "edgecnn"
-    try:
-        return Path.home() / ".cache" / "edgecnn"
-    except RuntimeError:  # a container whose user number has no home
-        return Path(tempfile.gettempdir()) / "edgecnn"
+    """The user's cache folder, as `files.cache_folder`."""
+    return files.cache_folder()
 
 
 def find(key: str) -> tuple[np.ndarray, Manifest] | None:

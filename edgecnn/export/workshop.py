@@ -23,6 +23,7 @@ from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
+from edgecnn.runtime.probe import PROBE
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
@@ -147,6 +148,7 @@ class Workshop:
             staged.write_bytes(content)
             expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
             shown = self.material.pictures[: len(expected)]
+            PROBE.trust(staged)
             answers = evaluate(staged, shown).probabilities
             found = check.compare(answers, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
@@ -233,4 +235,5 @@ class Workshop:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"float32.{self.format.suffix}")
             path.write_bytes(self.make("float32"))
+            PROBE.trust(path)
             return evaluate(path, self.material.pictures).probabilities

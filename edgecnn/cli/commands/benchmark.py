@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,9 +72,8 @@ def _row(name: str, found: Latency) -> tuple[str, ...]:
 
 
 def _profile(paths: list[Path]) -> None:
-    from rich.console import Console
-
     from edgecnn.cli.progress import progress
+    from edgecnn.cli.terminal import console
     from edgecnn.cli.text import width
     from edgecnn.validate import profile, profile_table
 
@@ -85,4 +85,4 @@ def _profile(paths: list[Path]) -> None:
             rows.append(profile.of_file(path, size.height, size.width))
             advance(1, "")
     print()
-    profile_table.render(rows, Console(width=width(), highlight=False))
+    profile_table.render(rows, console(sys.stdout, width=width(), highlight=False))
