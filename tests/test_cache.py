@@ -18,6 +18,7 @@ from pets import SIZE, Recorder, fill, picture, same
 from edgecnn.card import Preprocessing
 from edgecnn.data import SPLITS, building, cache_check, load
 from edgecnn.data.cache import find, write
+from edgecnn.data.cache_check import signed
 from edgecnn.data.catalogue import opened
 from edgecnn.data.origin import Origin
 from edgecnn.data.sources import Read
@@ -89,17 +90,12 @@ VALUES = ("x", None, [[1]], [None], {"train": "x"}, 1e308, [{"kind": 1}], -1)
 MANIFESTS = {
     "deep": lambda raw: "[" * 100_000,
     "list": lambda raw: "[]",
-    "huge number": lambda raw: json.dumps({**raw, "counts": {"train": 10**400, "val": 0, "test": 0}}),
-    "no seal": lambda raw: json.dumps({**raw, "seals": {}}),
-    "other file": lambda raw: json.dumps({**raw, "seals": {**raw["seals"], "../x": raw["seals"]["names"]}}),
-    "other totals": lambda raw: json.dumps({**raw, "totals": raw["totals"][:-1]}),
-    "fewer classes": lambda raw: json.dumps({**raw, "classes": raw["classes"][:1]}),
-    **{
-        f"{key} {value}": lambda raw, key=key, value=value: json.dumps({**raw, key: value})
-        for key in KEYS
-        for value in VALUES
-        if (key, value) != ("digest", "x")
-    },
+    "huge number": lambda raw: signed({**raw, "counts": {"train": 10**400, "val": 0, "test": 0}}),
+    "no seal": lambda raw: signed({**raw, "seals": {}}),
+    "other file": lambda raw: signed({**raw, "seals": {**raw["seals"], "../x": raw["seals"]["names"]}}),
+    "other totals": lambda raw: signed({**raw, "totals": raw["totals"][:-1]}),
+    "fewer classes": lambda raw: signed({**raw, "classes": raw["classes"][:1]}),
+    **{f"{key} {value}": lambda raw, key=key, value=value: signed({**raw, key: value}) for key in KEYS for value in VALUES if (key, value) != ("digest", "x")},
 }
 
 
@@ -107,9 +103,15 @@ def test_a_hostile_manifest_is_no_manifest(folder, cache):
     expected = told_by(load(folder, SIZE))
     (place,) = (cache / "decoded").iterdir()
     whole = (place / "manifest.json").read_text()
+    raw = json.loads(whole)
+    assert signed({**raw, "crc32": None}) != whole
+    del raw["crc32"]
+    assert signed(raw) == whole
     for name, change in MANIFESTS.items():
-        (place / "manifest.json").write_text(change(json.loads(whole)))
+        (place / "manifest.json").write_text(change(raw))
         assert find(place.name) is None, name
+    (place / "manifest.json").write_text(whole.replace(raw["digest"][:8], raw["digest"][8:16]))
+    assert find(place.name) is None
     (place / "manifest.json").write_text(whole)
     assert find(place.name) is not None
     (place / "manifest.json").write_text(MANIFESTS["deep"](None))
