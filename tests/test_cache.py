@@ -16,7 +16,7 @@ import pytest
 from pets import SIZE, Recorder, fill, picture, same
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import SPLITS, building, cache_check, load
+from edgecnn.data import SPLITS, building, cache_check, copies, load
 from edgecnn.data.cache import find, write
 from edgecnn.data.cache_check import signed
 from edgecnn.data.catalogue import opened
@@ -267,6 +267,10 @@ def test_what_a_first_load_holds_does_not_grow_with_the_pictures(tmp_path):
         with opened(tmp_path / "catalogue") as found:
             rows, _ = building.fill(found, Origin(Many(count)))
             assert sum(1 for _ in building.contents(found, Many(count))) == rows == count
+            found.add_pixels((row, (row // 2).to_bytes(16, "big")) for row in range(count))
+            assert copies.join(found) > 0
+            assert [finding.kind for finding in copies.findings(found)] == ["two labels"]
+            assert list(found.old_rows()) != list(range(count))
             building.digest(("a",), found.entries())
             write(tmp_path, [np.broadcast_to(np.int64(1), count)], found.names())
         peaks.append(tracemalloc.get_traced_memory()[1])
