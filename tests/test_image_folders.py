@@ -134,7 +134,7 @@ def test_what_is_passed_over_is_counted_named_and_refused_by_strict(tmp_path):
         (1, ("README.md",)), (1, ("apple/notes.txt",)), (1, ("pear/.hidden.ppm",)), (1, ("pear/model.xyz",)),
     ]  # fmt: skip
     assert any("1 passed over, not an image (.txt): apple/notes.txt" in step for step in told.steps)
-    with pytest.raises(BadData, match="passed over.*leave out --strict"):
+    with pytest.raises(BadData, match=r"passed over.*leave out --strict"):
         load(root, SIZE, strict=True)
 
 
@@ -355,7 +355,7 @@ def test_a_set_of_test_images_alone_serves_whoever_needs_no_training(tmp_path):
     assert alone.digest == data.digest
     few = fill(tmp_path / "few", "cat dog owl", 1)
     assert sum(len(split) for split in load(few, SIZE, need_train=False).splits.values()) == 3
-    with pytest.raises(BadData, match="no picture in train|none in"):
+    with pytest.raises(BadData, match=r"no picture in train|none in"):
         load(few, SIZE)
 
 

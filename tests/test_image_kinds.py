@@ -85,7 +85,7 @@ KINDS = {
     "16 bits, grey.png": (png16(GREY.astype(np.uint16) * 257, 0), grey(GREY), 0),
     "16 bits, grey and alpha.png": (png16(np.dstack([GREY.astype(np.uint16) * 257, OPAQUE16]), 4), grey(GREY), 0),
     "16 bits, grey.tif": (saved(Image.fromarray(GREY.astype(np.uint16) * 257), "TIFF"), grey(GREY), 0),
-    "12 bits in 16.png": (saved(Image.fromarray(GREY.astype(np.uint16) * 16), "PNG"), grey(np.round(GREY * 16 * 255 / 65535)), 0),
+    "12 bits in 16.png": (saved(Image.fromarray(GREY.astype(np.uint16) * 16), "PNG"), grey(np.round(GREY.astype(int) * 16 * 255 / 65535)), 0),
     "exif 6.jpg": (saved(TURNED, "JPEG", quality=95, exif=exif(6)), RGB, 1),
     "exif 6.png": (saved(TURNED, "PNG", exif=exif(6)), RGB, 0),
     "exif 6.webp": (saved(TURNED, "WEBP", lossless=True, exif=exif(6)), RGB, 0),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import mmap
 import shutil
 import tempfile
@@ -177,8 +176,7 @@ def _column(path: Path, kind: type, shape: tuple[int, ...]) -> Iterator[IO[bytes
 def keep(built: Path, key: str, summary: Summary) -> None:
     """Finish a folder of `building` by its summary and rename it; where another process was faster, its result stays."""
     summary = replace(summary, seals={name: cache_check.seal(built / name) for name in sorted(_parts(summary.multi_label))})
-    with (built / MANIFEST).open("w", encoding="ascii") as stream:
-        json.dump(asdict(summary), stream)  # a name that is no UTF-8 has no other form than ASCII's escapes
+    (built / MANIFEST).write_text(cache_check.signed(asdict(summary)), encoding="ascii")
     place = folder() / "decoded" / key
     if not _renamed(built, place) and find(key) is None:
         damaged = built.with_name(f"{built.name}-damaged")

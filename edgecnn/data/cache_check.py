@@ -74,16 +74,28 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
+def signed(raw: dict[str, Any]) -> str:
+    """The JSON of a manifest with its own checksum."""
+    return json.dumps({**raw, "crc32": _sum(raw)})  # a name that is no UTF-8 has no other form than ASCII's escapes
+
+
+def _sum(raw: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(raw).encode())
+
+
 def manifest(content: bytes) -> dict[str, Any]:
-    """The JSON of a manifest with everything of the type that it must have.
+    """The JSON of a manifest with everything of the type that it must have, and its own checksum.
 
     Raises:
         DamagedCache: no JSON, nested too deeply, or a value of another type.
     """
     try:
         raw = json.loads(content)
+        whole = isinstance(raw, dict) and raw.pop("crc32", None) == _sum(raw)
     except (ValueError, RecursionError) as error:
         raise DamagedCache(f"no manifest ({type(error).__name__})") from error
+    if not whole:
+        raise DamagedCache("manifest with other content")
     checked = {
         "classes": _texts(raw, "classes"),
         "counts": _counts(raw),

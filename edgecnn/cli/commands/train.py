@@ -49,9 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="models", metavar="FOLDER", help="where to write (default: %(default)s)")
     parser.add_argument("--name", metavar="NAME", help="of the model (default: the architecture's)")
     parser.add_argument("--fresh", action="store_true", help="start over although a training was cut off")
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse a data set with files that are not used, or with copies that leak, instead of telling of them"
-    )
+    parser.add_argument("--strict", action="store_true", help="refuse files that are not used, and copies that leak, instead of telling of them")
     train_options.add(parser)
 
 
