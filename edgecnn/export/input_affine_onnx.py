@@ -13,6 +13,7 @@ from edgecnn.export import names
 from edgecnn.export.input_affine import GRAY_LEVEL, Affine, InputRounding, affine_between, affine_ends, rounding_of
 from edgecnn.export.input_affine import with_exact_ranges as _with_exact_ranges
 from edgecnn.export.ranges import Ranges
+from edgecnn.sources.graph_preprocessing import conclude
 from edgecnn.sources.graph_preprocessing_onnx import follow_image
 
 # Operators that move values, and compute nothing on pixels.
@@ -66,12 +67,12 @@ def with_input_affine(proto: onnx.ModelProto) -> onnx.ModelProto:
 def with_exact_ranges(proto: onnx.ModelProto, ranges: Ranges) -> Ranges:
     """`ranges` with those of the preprocessed image set to what bytes 0 and 255 become."""
     followed = follow_image(proto)
-    return ranges if followed[-1][1].conclude() is None else _with_exact_ranges(followed, ranges)
+    return ranges if conclude(followed) is None else _with_exact_ranges(followed, ranges)
 
 
 def _find(proto: onnx.ModelProto) -> _Place | None:
     followed = follow_image(proto)
-    conclusion = followed[-1][1].conclude()
+    conclusion = conclude(followed)
     if conclusion is None:
         return None
     start, _ = affine_ends(followed)

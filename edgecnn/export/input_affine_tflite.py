@@ -13,6 +13,7 @@ from edgecnn.export.input_affine import GRAY_LEVEL, Affine, InputRounding, affin
 from edgecnn.export.input_affine import with_exact_ranges as _with_exact_ranges
 from edgecnn.export.ranges import Ranges
 from edgecnn.runtime.tflite_schema import operator_name
+from edgecnn.sources.graph_preprocessing import conclude
 from edgecnn.sources.graph_preprocessing_tflite import follow_image
 
 
@@ -56,7 +57,7 @@ def with_exact_ranges(content: bytes, ranges: Ranges) -> Ranges:
     """`ranges` with those of the preprocessed image set to what bytes 0 and 255 become."""
     model = flatbuffer.read(content)
     followed = follow_image(model)
-    if followed[-1][1].conclude() is None:
+    if conclude(followed) is None:
         return ranges
     tensors = model.subgraphs[0].tensors
     return _with_exact_ranges([(tensors[index].name.decode(), walk) for index, walk in followed], ranges)
@@ -65,7 +66,7 @@ def with_exact_ranges(content: bytes, ranges: Ranges) -> Ranges:
 def _find(model: schema.ModelT) -> _Place | None:
     graph = model.subgraphs[0]
     followed = follow_image(model)
-    conclusion = followed[-1][1].conclude()
+    conclusion = conclude(followed)
     if conclusion is None:
         return None
     start, end = affine_ends(followed)
