@@ -8,14 +8,14 @@ eight bits hold exactly and a bias in 32 bits. Either way the camera's byte stay
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgecnn.card import INPUT
 from edgecnn.export.ranges import Range, Ranges
-from edgecnn.sources.graph_preprocessing import AffineWalk
+from edgecnn.sources.graph_preprocessing import AffineWalk, conclude
 
 # What one gray level is to the input of a network that wants this range; of -1..1 there are two ways to get there from bytes.
 GRAY_LEVEL = {"0..255": 1.0, "0..1": 1 / 255}
@@ -93,16 +93,17 @@ def affine_ends(followed: list[tuple[object, AffineWalk]]) -> tuple[int, int]:
     return start, end
 
 
-def with_exact_ranges(followed: Iterable[tuple[str, AffineWalk]], ranges: Ranges) -> Ranges:
-    """`ranges` with those of the image's affine images set to what the ends of the input become: not one byte is clipped.
+def with_exact_ranges(followed: Sequence[tuple[str, AffineWalk]], ranges: Ranges) -> Ranges:
+    """`ranges` with those of the image, resized or preprocessed, set to what the ends of the input become: not one byte is clipped.
 
     Args:
         followed: name of a tensor and what was done to the image, from the input on.
         ranges: of all tensors, the input's exact.
     """
+    is_preprocessing = conclude(followed) is not None
     exact: dict[str, Range] = {}
     for name, walk in followed:
-        if name in ranges and name != INPUT and not walk.is_identity:
+        if name in ranges and name != INPUT and (is_preprocessing or walk.is_identity):
             ends = [walk.scale * value + walk.offset for value in (ranges[INPUT].low, ranges[INPUT].high)]
             exact[name] = Range(float(np.min(ends)), float(np.max(ends)))
     return {**ranges, **exact}
@@ -128,8 +129,19 @@ class InputRounding:
         return f"preprocessing in the graph is within {self.largest:.2f} gray levels in int8 ({self.mean:.2f} in the mean{border})"
 
 
-def rounding_of(seen: np.ndarray, expected: np.ndarray, affine: Affine, lost: np.ndarray, gray_level: float) -> InputRounding:
-    """Compare what integers give for every byte with what they should, both [256, channels]; `lost` is in the next layer's bias."""
+def rounding_of(seen: np.ndarray, offset: np.ndarray, affine: Affine, gray_level: float) -> InputRounding:
+    """Compare what integers give for every byte with what they should.
+
+    Args:
+        seen: reals behind the integers, [256, channels].
+        offset: that the quantized file adds, [1] or [channels]; what it moved to a whole gray level is in the next layer's bias.
+        affine: what should be computed.
+        gray_level: of the input.
+    """
     step = np.abs(affine.scale) * gray_level
+    moved, lost = affine.on_levels(gray_level)
+    if np.abs((offset - moved.offset) / step).max() > 0.01:
+        lost = np.zeros_like(lost)
+    expected = np.arange(256)[:, None] * gray_level * affine.scale + affine.offset
     error = np.abs(seen + lost - expected) / step
     return InputRounding(float(error.max()), float(error.mean()), float((np.abs(lost) / step).max()))

@@ -13,6 +13,7 @@ from edgecnn.export import names
 from edgecnn.export.input_affine import GRAY_LEVEL, Affine, InputRounding, affine_between, affine_ends, rounding_of
 from edgecnn.export.input_affine import with_exact_ranges as _with_exact_ranges
 from edgecnn.export.ranges import Ranges
+from edgecnn.sources.graph_preprocessing import conclude
 from edgecnn.sources.graph_preprocessing_onnx import follow_image
 
 # Operators that move values, and compute nothing on pixels.
@@ -43,14 +44,12 @@ class _Place:
 
 def with_input_affine(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The float model with preprocessing in its first layer, or in one 1x1 convolution before it; `proto` itself where there is nothing to do."""
-    if _find(proto) is None:
-        return proto
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
+    copy = _with_padding_behind_transpose(proto)
     place = _find(copy)
-    is_exact = not (place.is_padded and place.affine.has_offset)
+    if place is None:
+        return proto
     kernel, bias = _weights(copy, place.layer)
-    if is_exact:
+    if _is_foldable(place):
         _set_weights(copy, place.layer, *place.affine.into_weights(kernel, bias))
         _replace(copy, place, None)
     else:
@@ -65,13 +64,37 @@ def with_input_affine(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def with_exact_ranges(proto: onnx.ModelProto, ranges: Ranges) -> Ranges:
     """`ranges` with those of the preprocessed image set to what bytes 0 and 255 become."""
-    followed = follow_image(proto)
-    return ranges if followed[-1][1].conclude() is None else _with_exact_ranges(followed, ranges)
+    return _with_exact_ranges(follow_image(proto), ranges)
+
+
+def _with_padding_behind_transpose(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which a frame around the preprocessed image [N, H, W, C] comes after the transposition to [N, C, H, W] in place of before it."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    tensor = follow_image(copy)[-1][0]
+    readers = [node for node in copy.graph.node if tensor in node.input]
+    pad = readers[0] if len(readers) == 1 and readers[0].op_type == "Pad" else None
+    behind = [node for node in copy.graph.node if pad is not None and pad.output[0] in node.input]
+    sizes = next((one for one in copy.graph.initializer if pad is not None and len(pad.input) > 1 and one.name == pad.input[1]), None)
+    if len(behind) != 1 or behind[0].op_type != "Transpose" or sizes is None:
+        return copy
+    order = list(_attributes(behind[0])["perm"])
+    moved = numpy_helper.to_array(sizes).reshape(2, -1)[:, order].reshape(-1)
+    name = names.unused(f"{behind[0].output[0]}/pads", {one.name for one in copy.graph.initializer})
+    copy.graph.initializer.append(numpy_helper.from_array(moved, name))
+    transposed, padded = pad.output[0], behind[0].output[0]
+    # The nodes change what they do, and keep their places and the names of what they give.
+    new_pad = helper.make_node("Pad", [transposed, name, *pad.input[2:]], [padded], padded)
+    new_pad.attribute.extend(pad.attribute)
+    new_transpose = helper.make_node("Transpose", [tensor], [transposed], transposed, perm=order)
+    pad.CopyFrom(new_transpose)
+    behind[0].CopyFrom(new_pad)
+    return copy
 
 
 def _find(proto: onnx.ModelProto) -> _Place | None:
     followed = follow_image(proto)
-    conclusion = followed[-1][1].conclude()
+    conclusion = conclude(followed)
     if conclusion is None:
         return None
     start, _ = affine_ends(followed)
@@ -87,6 +110,11 @@ def _find(proto: onnx.ModelProto) -> _Place | None:
         return None
     affine = affine_between(before, after, kernel.dims[1])
     return None if affine is None else _Place(image, result, affine, nodes, *layer, GRAY_LEVEL.get(conclusion.value_range))
+
+
+def _is_foldable(place: _Place) -> bool:
+    """Whether the first convolution's weights and bias can take the preprocessing in exactly."""
+    return not (place.is_padded and place.affine.has_offset)
 
 
 def _nodes_between(graph: onnx.GraphProto, image: str, result: str) -> list[onnx.NodeProto]:
@@ -206,15 +234,14 @@ def measure_input_rounding(proto: onnx.ModelProto, quantized: onnx.ModelProto) -
     Returns:
         None where the float model has no preprocessing that is known, or none that is before a convolution.
     """
-    place = _find(proto)
+    place = _find(_with_padding_behind_transpose(proto))
     if place is None or place.gray_level is None:
         return None
     followed = follow_image(quantized)
-    if followed[-1][1].is_identity:
-        return InputRounding(0.0, 0.0, 0.0)
-    lost = place.affine.on_levels(place.gray_level)[1]
-    expected = np.arange(256)[:, None] * place.gray_level * place.affine.scale + place.affine.offset
-    return rounding_of(_seen(quantized, followed[-1][0], place.gray_level), expected, place.affine, lost, place.gray_level)
+    result, walk = followed[-1]
+    if walk.is_identity:
+        return InputRounding(0.0, 0.0, 0.0) if _is_foldable(place) else None
+    return rounding_of(_seen(quantized, result, place.gray_level), walk.offset, place.affine, place.gray_level)
 
 
 def _seen(quantized: onnx.ModelProto, result: str, gray_level: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from edgecnn.export.input_affine import GRAY_LEVEL, Affine, InputRounding, affin
 from edgecnn.export.input_affine import with_exact_ranges as _with_exact_ranges
 from edgecnn.export.ranges import Ranges
 from edgecnn.runtime.tflite_schema import operator_name
+from edgecnn.sources.graph_preprocessing import conclude
 from edgecnn.sources.graph_preprocessing_tflite import follow_image
 
 
@@ -55,17 +56,14 @@ def with_input_affine(content: bytes) -> bytes:
 def with_exact_ranges(content: bytes, ranges: Ranges) -> Ranges:
     """`ranges` with those of the preprocessed image set to what bytes 0 and 255 become."""
     model = flatbuffer.read(content)
-    followed = follow_image(model)
-    if followed[-1][1].conclude() is None:
-        return ranges
     tensors = model.subgraphs[0].tensors
-    return _with_exact_ranges([(tensors[index].name.decode(), walk) for index, walk in followed], ranges)
+    return _with_exact_ranges([(tensors[index].name.decode(), walk) for index, walk in follow_image(model)], ranges)
 
 
 def _find(model: schema.ModelT) -> _Place | None:
     graph = model.subgraphs[0]
     followed = follow_image(model)
-    conclusion = followed[-1][1].conclude()
+    conclusion = conclude(followed)
     if conclusion is None:
         return None
     start, end = affine_ends(followed)
@@ -183,24 +181,24 @@ def measure_input_rounding(content: bytes, quantized: bytes) -> InputRounding | 
         quantized: the int8 file, input int8, uint8 or float32.
 
     Returns:
-        None where the float file has no preprocessing that is known, or the quantized one computes it otherwise.
+        None where the float file has no preprocessing that is known, or the quantized file's cannot be told apart from its layers.
     """
-    place = _find(flatbuffer.read(content))
+    source = flatbuffer.read(content)
+    place = _find(source)
     if place is None or place.gray_level is None:
         return None
     model = flatbuffer.read(quantized)
     followed = follow_image(model)
-    if followed[-1][1].is_identity:
-        return InputRounding(0.0, 0.0, 0.0)
-    lost = place.affine.on_levels(place.gray_level)[1] if _layer(flatbuffer.read(content), place.result) else np.zeros(len(place.affine.scale))
-    levels = np.arange(256)
-    expected = levels[:, None] * place.gray_level * place.affine.scale + place.affine.offset
-    return rounding_of(_seen(model, affine_ends(followed)[1], followed, place.gray_level), expected, place.affine, lost, place.gray_level)
+    end = affine_ends(followed)[1]
+    if followed[end][1].is_identity:
+        return InputRounding(0.0, 0.0, 0.0) if _foldable(source, place) else None
+    seen = _seen(model, followed[end][0], place.gray_level)
+    return rounding_of(seen, followed[end][1].offset, place.affine, place.gray_level)
 
 
-def _seen(model: schema.ModelT, end: int, followed: list[tuple[int, object]], gray_level: float) -> np.ndarray:
+def _seen(model: schema.ModelT, result: int, gray_level: float) -> np.ndarray:
     """The real values of the preprocessed image for images of one gray each, [256, channels]."""
-    graph, result = model.subgraphs[0], followed[end][0]
+    graph = model.subgraphs[0]
     needed = _operators_between(graph, -1, result)
     graph.operators = [op for op in graph.operators if any(op is one for one in needed)]
     graph.outputs, model.signatureDefs = [result], []

@@ -145,6 +145,16 @@ class AffineWalk:
         return "rgb" if behind == "bgr" else "bgr"
 
 
+def conclude(followed: Sequence[tuple[object, AffineWalk]]) -> GraphPreprocessing | None:
+    """What all operations on the image show, or the first of them where a batch norm that came later hides it; None where they disagree.
+
+    Args:
+        followed: tensors and what was done to the image up to each, from the input on.
+    """
+    conclusions = [one for one in (walk.conclude() for _, walk in followed) if one is not None]
+    return conclusions[-1] if len({one.value_range for one in conclusions}) == 1 else None
+
+
 def _close(values: np.ndarray, known: Sequence[float]) -> bool:
     return any(len(one) in (1, len(values)) and np.allclose(values, one, rtol=0.02) for one in (known, known[::-1]))
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, describe_constant
+from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, conclude, describe_constant
 
 IDENTITIES = ("Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Identity", "QuantizeLinear", "DequantizeLinear")
 # Values of the largest constant that is looked at: a 1x1 convolution of four channels.
@@ -18,7 +18,7 @@ _MOST = 16
 
 def from_onnx(model: onnx.ModelProto) -> GraphPreprocessing | None:
     """What the first nodes of a model do to its input; None where they do nothing that tells."""
-    return follow_image(model)[-1][1].conclude()
+    return conclude(follow_image(model))
 
 
 def follow_image(model: onnx.ModelProto) -> list[tuple[str, AffineWalk]]:
@@ -126,13 +126,15 @@ def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: Af
 
 
 def _flip(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
-    """Channels gathered as 2, 1, 0, or sliced with step -1."""
+    """Channels gathered as 2, 1, 0, or sliced with step -1, other axes as they are."""
+    values = [None if constants.get(name) is None else constants[name].tolist() for name in node.input[1:]]
     if node.op_type == "Gather":
-        indices = constants.get(node.input[1])
-        turned = indices is not None and indices.tolist() == [2, 1, 0]
+        turned = values[0] == [2, 1, 0]
     else:
-        steps = constants.get(node.input[4]) if len(node.input) > 4 else None
-        turned = steps is not None and steps.tolist() in ([-1], [1, 1, 1, -1])
+        starts, stops, axes, steps = values if len(values) == 4 else (None,) * 4
+        known = None not in (starts, stops, axes, steps)
+        others = [one for one in zip(starts, stops, steps, strict=True) if one[2] != -1] if known else []
+        turned = known and steps.count(-1) == 1 and axes[steps.index(-1)] in (1, 3, -1) and all(a == 0 and b >= 10**6 and c == 1 for a, b, c in others)
     if turned:
         walk.flip()
     return turned

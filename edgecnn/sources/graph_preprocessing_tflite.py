@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.tflite_schema import element_type, operator_name
-from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, describe_constant
+from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, conclude, describe_constant
 
 IDENTITIES = ("CAST", "QUANTIZE", "DEQUANTIZE", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE")
 RESIZING = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
@@ -21,7 +21,7 @@ def from_tflite(content: bytes) -> GraphPreprocessing | None:
     Raises:
         BadFile: not a .tflite, or one that is damaged.
     """
-    return follow_image(tflite_file.read(content))[-1][1].conclude()
+    return conclude(follow_image(tflite_file.read(content)))
 
 
 def follow_image(model: Any) -> list[tuple[int, AffineWalk]]:
