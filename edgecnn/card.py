@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
-from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
+from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text, rule_words
 
 VERSION = 1
 ORDERS = ("rgb", "bgr", "grey", "rgba")
@@ -93,6 +93,11 @@ class Preprocessing:
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.height, self.width
+
+    @property
+    def resize_words(self) -> str:
+        """The resize in words: what happens to the sides, and by which filter."""
+        return rule_words(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
 
     @property
     def channels(self) -> int:

@@ -56,7 +56,7 @@ def about(golden: Golden) -> dict[str, str]:
         "ORDER": said.order,
         "MEAN": _plain(said.mean),
         "STD": _plain(said.std),
-        "RULE": "both sides stretched to it" if said.resize == "stretch" else "the short side scaled to it and the centre kept",
+        "RULE": said.resize_words,
         "DTYPE": golden.input.dtype,
         "STORED": _stored(golden),
         "PICTURES": str(len(golden.pictures)),

@@ -64,7 +64,8 @@ def _words(name: str, context: Context, kinds: list[str], memory: Arena) -> dict
     made, said = context.golden, context.golden.preprocessing
     return {
         "NAME": name, "FILE": f"{name}.tflite", "MODEL": context.path.name, "WIDTH": said.width, "HEIGHT": said.height, "CLASSES": len(made.labels),
-        "BYTES": f"{context.info.bytes:,}", "MAPPING": _mapping(context), "OPERATORS": len(kinds), "RESIZE": said.resize, "ORDER": said.order,
+        "BYTES": f"{context.info.bytes:,}", "MAPPING": _mapping(context), "OPERATORS": len(kinds), "RESIZE": said.resize_rule,
+        "RULE": said.resize_words, "ORDER": said.order,
         "ARENA": _arena_words(name, memory), "NOTES": _notes(context, kinds),
     }  # fmt: skip
 

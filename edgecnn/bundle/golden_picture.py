@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from edgecnn import resize_rules
 from edgecnn.bundle import scenes
 from edgecnn.data import pictures as decoding
 from edgecnn.errors import BadFile
@@ -116,7 +117,9 @@ def _tolerance(runner: Runner, into: Input, original: Original, stored: np.ndarr
     """What other filters change, with a margin."""
     pixels, inputs, answers = 0.0, 0.0, 0.0
     shrinks = original.upright.shape[0] >= original.size[1] and original.upright.shape[1] >= original.size[0]
-    for method in FILTERS if shrinks else FILTERS[:-1]:  # a box that enlarges is the nearest pixel
+    # Where the training did not smooth, another filter of these is a mistake: only the decoder may differ.
+    smooth = resize_rules.FILTERS[runner.preprocessing.resize_filter].antialias
+    for method in () if not smooth else FILTERS if shrinks else FILTERS[:-1]:  # a box that enlarges is the nearest pixel
         other = views.resized_by(method)(original)
         fed = encoded(other, into)
         pixels = max(pixels, _off(other, original.right))

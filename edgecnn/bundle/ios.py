@@ -39,7 +39,8 @@ def spec(golden: Golden) -> str:
     fields = {
         "file": apps.string(golden.model, "swift"), "sha256": f'"{golden.sha256}"', "width": said.width, "height": said.height,
         "order": f".{said.order}", "mean": _list(said.mean), "std": _list(said.std), "resize": f".{said.resize}",
-        "filter": f".{_case(said.resize_filter)}", "scaled": str(list(short_sides(said))) if said.crop_fraction < 1 else "nil", "bars": str(list(said.pad_color)),
+        "filter": f".{_case(said.resize_filter)}", "scaled": str(list(short_sides(said))) if said.crop_fraction < 1 else "nil",
+        "bars": str(list(said.pad_color)),
         "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "softmax": _bool(not golden.gives_probabilities),
         "labelOffset": golden.label_offset, "labels": f"[{labels},\n        ]",
     }  # fmt: skip
