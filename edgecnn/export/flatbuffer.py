@@ -15,15 +15,14 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.export import names
-
-SIGNATURE = b"serving_default"
+from edgecnn.export.interface import Interface, Signature
 
 
 def tidied(model: schema.ModelT) -> bytes:
     """The converter's file with input and output called `image` and `probabilities`, every other tensor after its Keras layer, and one signature."""
     graph = model.subgraphs[0]
     _name_tensors(graph)
-    model.signatureDefs = [_signature(graph)]
+    model.signatureDefs = [_signature(graph, Signature())]
     model.description = b"made by edgecnn"
     return pack(model)
 
@@ -42,17 +41,18 @@ def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Colle
     model.metadata = kept
 
 
-def name_ends(model: schema.ModelT) -> None:
-    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was, in one signature."""
+def name_ends(model: schema.ModelT, interface: Interface | None = None) -> None:
+    """Call input and output as `interface` says, also where quantization has put another tensor in front of the one that was, in one signature."""
+    interface = interface or Interface()
     graph = model.subgraphs[0]
-    ends = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
+    ends = {int(graph.inputs[0]): interface.input, int(graph.outputs[0]): interface.output}
     for index, tensor in enumerate(graph.tensors):
         name = tensor.name.decode()
         if index in ends:
             tensor.name = ends[index].encode()
-        elif name in (INPUT, OUTPUT):
+        elif name in (INPUT, OUTPUT, *ends.values()):
             tensor.name = f"{name}_inside".encode()
-    model.signatureDefs = [_signature(graph)]
+    model.signatureDefs = [_signature(graph, interface.signature)]
 
 
 def with_uint8_interface(content: bytes) -> bytes:
@@ -178,16 +178,16 @@ def store(model: schema.ModelT, tensor: schema.TensorT, values: np.ndarray) -> N
     model.buffers[tensor.buffer].data = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8)
 
 
-def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
+def _signature(graph: schema.SubGraphT, names: Signature) -> schema.SignatureDefT:
     def entry(name: str, index: int) -> schema.TensorMapT:
         tensor = schema.TensorMapT()
         tensor.name, tensor.tensorIndex = name.encode(), index
         return tensor
 
     signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
-    signature.inputs = [entry(INPUT, graph.inputs[0])]
-    signature.outputs = [entry(OUTPUT, graph.outputs[0])]
+    signature.signatureKey, signature.subgraphIndex = names.key.encode(), 0
+    signature.inputs = [entry(names.input, graph.inputs[0])]
+    signature.outputs = [entry(names.output, graph.outputs[0])]
     return signature
 
 
