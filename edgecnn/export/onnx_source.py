@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
-import onnxslim
 from onnx import helper, numpy_helper, version_converter
 
 from edgecnn.card import INPUT, OUTPUT, Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.export import check, names, onnx_fuse
+from edgecnn.export import check, names
 from edgecnn.export.interface import Interface
 from edgecnn.export.onnx_finish import inner_graphs, rename_edges
+from edgecnn.export.onnx_simplify import quiet, simplified
 from edgecnn.runtime.base import input_layout
 from edgecnn.runtime.contract import Runner
 
@@ -29,8 +24,8 @@ IR_VERSION = 8
 
 _FLOATS = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 
-# Images on which two forms of a graph are compared, and how far they may differ, in shares of the spread of the scores.
-COMPARED, TOLERANCE = 2, 1e-3
+# Images on which two forms of a graph are compared.
+COMPARED = 2
 
 
 def interface(runner: Runner) -> Interface:
@@ -48,10 +43,10 @@ def read(runner: Runner, ends: Interface) -> onnx.ModelProto:
     path = Path(runner.path)
     proto = _load(path)
     refuse_quantized(path, proto)
-    with _quiet():
+    with quiet():
         plain = _plain(path, proto, ends, runner.preprocessing)
         sample = ends.encode(check.generated(runner.preprocessing, COMPARED), runner.preprocessing)
-        return _simplest(plain, np.split(sample, COMPARED))
+        return simplified(plain, np.split(sample, COMPARED))
 
 
 def refuse_quantized(path: Path, proto: onnx.ModelProto) -> None:
@@ -214,65 +209,3 @@ def _take_used_opsets(proto: onnx.ModelProto) -> None:
 def _usual_domain(entry: onnx.OperatorSetIdProto) -> onnx.OperatorSetIdProto:
     """An opset of ONNX under its usual, empty name."""
     return helper.make_opsetid("" if entry.domain == "ai.onnx" else entry.domain, entry.version)
-
-
-def _simplest(plain: onnx.ModelProto, inputs: list[np.ndarray]) -> onnx.ModelProto:
-    """The form with the fewest operators that gives the scores of `plain`; a tool that fails, or changes an answer, is done without."""
-    expected = _scores(plain, inputs)
-
-    def folded() -> onnx.ModelProto:
-        return onnxslim.slim(_copy(plain))
-
-    forms: tuple[Callable[[], onnx.ModelProto], ...] = (lambda: onnx_fuse.fuse(folded()), folded)
-    for form in forms:
-        # Whatever goes wrong in another tool, the plain graph serves.
-        with contextlib.suppress(Exception):
-            candidate = _settled(form(), plain)
-            if _are_close(_scores(candidate, inputs), expected):
-                return candidate
-    return plain
-
-
-def _settled(proto: onnx.ModelProto, plain: onnx.ModelProto) -> onnx.ModelProto:
-    """A simplified graph with the ends of `plain`, names for its nodes, and the shapes that follow."""
-    for field in ("input", "output"):
-        del getattr(proto.graph, field)[:]
-        getattr(proto.graph, field).extend(getattr(plain.graph, field))
-    del proto.graph.value_info[:]
-    for node in proto.graph.node:
-        node.name = next(name for name in node.output if name)
-    onnx.checker.check_model(proto, full_check=True)
-    return onnx.shape_inference.infer_shapes(proto)
-
-
-def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    return copy
-
-
-def _scores(proto: onnx.ModelProto, inputs: list[np.ndarray]) -> np.ndarray:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return np.stack([session.run([OUTPUT], {INPUT: part})[0] for part in inputs])
-
-
-def _are_close(scores: np.ndarray, expected: np.ndarray) -> bool:
-    if scores.shape != expected.shape:
-        return False
-    spread = float(expected.std())
-    return bool(np.abs(scores - expected).max() <= TOLERANCE * spread + 1e-5 * float(np.abs(expected).max()))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """onnxslim and onnx print and log what no user can act on."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

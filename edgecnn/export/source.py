@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn import zoo
+from edgecnn.card import ORIGINAL, Card
 from edgecnn.errors import BadSetting
 from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.interface import Interface
 from edgecnn.runtime.base import input_layout
+from edgecnn.runtime.model_files import digest
 from edgecnn.settings import Export
 
 if TYPE_CHECKING:
@@ -108,6 +110,17 @@ class FileSource:
 def source_of(runner: Runner) -> ExportSource:
     """The source behind a model that is open."""
     return KerasSource(runner) if zoo.is_keras(Path(runner.path)) else FileSource(runner)
+
+
+def derived_card(runner: Runner) -> Card:
+    """The card of what is derived from an open float file: it names that file as the original, so that `validate` finds it, and nothing that was recorded.
+
+    Activations are called otherwise in files of other tools, and ranges of another conversion would not fit.
+    """
+    path = Path(runner.path)
+    sources = {**runner.card.sources, ORIGINAL: path.name}
+    told = {"scheme": "", "ranges": {}, "means": {}, "calibration": {}, "quantization": {}}
+    return replace(runner.card, name=path.stem, weights_sha256=digest(path), sources=sources, **told)
 
 
 def is_float_file(path: Path) -> bool:

@@ -19,10 +19,9 @@ from edgecnn.export import Exported, check, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
 from edgecnn.export.formats import Format
 from edgecnn.export.pictures import Material
-from edgecnn.export.source import ExportSource, KerasSource, is_float_file, source_of
+from edgecnn.export.source import ExportSource, KerasSource, derived_card, is_float_file, source_of
 from edgecnn.progress import Progress
 from edgecnn.runtime.contract import Runner
-from edgecnn.runtime.model_files import digest
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
 from edgecnn.schemes import scheme
@@ -97,11 +96,7 @@ def card_of(original: Runner, name: str | None, labels: tuple[str, ...]) -> Card
     Raises:
         BadData: the number of labels is not the number of outputs.
     """
-    card, path = original.card, Path(original.path)
-    if is_float_file(path):
-        sources = {**card.sources, "original": path.name}
-        # What was recorded is of the tensors of another conversion.
-        card = replace(card, name=path.stem, weights_sha256=digest(path), sources=sources, scheme="", ranges={}, means={}, calibration={}, quantization={})
+    card = derived_card(original) if is_float_file(Path(original.path)) else original.card
     card = replace(card, name=name or card.name, labels=labels or card.labels)
     if card.labels and len(card.labels) + card.label_offset != original.classes:
         raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
