@@ -20,6 +20,9 @@ RESIZES = tuple(MODES)
 # Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
 EMBEDDED = "edgecnn.card"
 
+# Key of `Card.sources` that names the float file from which an export was derived.
+ORIGINAL = "original"
+
 # Names of the input and the output tensor of every export.
 INPUT, OUTPUT = "image", "probabilities"
 
@@ -133,7 +136,8 @@ class Card:
         data: the data set that it was trained on.
         recipe: settings of the training, as plain values.
         compression: what was done to the weights after their training: "prune", "cluster", "quantize" -> settings as plain values.
-        sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet".
+        sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet"; "original" -> the name of the
+            float file that an export was derived from, where that is no Keras model.
         accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
         versions: package name -> version at training.
         weights_sha256: digest of the .keras file that the card lies beside.

@@ -89,6 +89,7 @@ def observe(
     preprocessing: Preprocessing | None,
     tally: Callable[[str], _Kept | None],
     progress: Progress = SILENT,
+    encode: Callable[[np.ndarray, Preprocessing], np.ndarray] = prepare,
 ) -> dict[str, _Kept]:
     """Run a float network over pictures, one run a core side by side, with a tally of each tensor and of the input.
 
@@ -97,12 +98,13 @@ def observe(
         pictures: what to look at: uint8 RGB [N, H, W, 3], or inputs as the network takes them, float32 [N, ...].
         preprocessing: from pixels to input; None where `pictures` are inputs.
         tally: makes an empty one for the tensor of a name, or None for one that is not of interest.
+        encode: makes the network's input of uint8 RGB images [N, H, W, 3].
     """
 
     def work(part: np.ndarray) -> dict[str, _Kept]:
         tensors, tallies = open_tensors(), {}
         for index in part:
-            image = pictures[index : index + 1] if preprocessing is None else prepare(pictures[index : index + 1], preprocessing)
+            image = pictures[index : index + 1] if preprocessing is None else encode(pictures[index : index + 1], preprocessing)
             for name, value in itertools.chain([(INPUT, image)], tensors(image)):
                 if name not in tallies:
                     tallies[name] = tally(name)
