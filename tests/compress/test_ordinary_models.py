@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
 from ordinary_models import MODELS, SIZE, stirred
 
 from edgecnn.card import Preprocessing
