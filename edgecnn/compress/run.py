@@ -165,7 +165,7 @@ def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
 
     split, count = job.data.splits["train"], PICTURES_FOR_IMPORTANCE
     chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
-    inputs = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing)
+    inputs = prepare(np.asarray(split.pictures[chosen]), job.card.preprocessing, len(job.net.inputs[0].shape))
     found = cut(net, job.settings.channels, inputs, job.answers.targets(split, chosen))
     measure_norms(found.net, (inputs[part] for part in slices(len(inputs), BATCH_FOR_NORMS)))
     before, after = net.count_params(), found.net.count_params()

@@ -212,7 +212,7 @@ class Workshop:
         if not self.material.real:
             raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
         self.progress.step(f"making channels even for {self.format.suffix}")
-        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        inputs = prepare(self.material.pictures[:FOR_EVEN], self.card.preprocessing, len(self.original.model.inputs[0].shape))
         return self.format.convert(equalized(self.original.model, inputs))
 
     def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:

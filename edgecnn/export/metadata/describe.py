@@ -47,7 +47,7 @@ def image(tensor: Any, preprocessing: Preprocessing) -> TensorNotes:
     p, dtype = preprocessing, element_type(tensor.type)
     low, high = _STORED.get(dtype, (0.0, 0.0))
     rule = "stretched" if p.resize == "stretch" else "its short side scaled and its centre cut out"
-    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey"}[p.order]
+    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey", "rgba": "RGBA with an opaque A"}[p.order]
     means, stds = ((values[0],) if len(set(values)) == 1 else values for values in (p.mean, p.std))
     if len(means) != len(stds):
         means, stds = p.mean, p.std
