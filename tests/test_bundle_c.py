@@ -95,8 +95,8 @@ def test_nothing_is_allocated_and_nonsense_is_refused(built):
 
 # (file, what stands there, the mistake, the cause that is named)
 MISTAKES = [
-    ("int8", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
-    ("float32", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
+    ("int8", "{rgb[0], rgb[1], rgb[2], 255};", "{rgb[2], rgb[1], rgb[0], 255};", "BGR for RGB"),
+    ("float32", "{rgb[0], rgb[1], rgb[2], 255};", "{rgb[2], rgb[1], rgb[0], 255};", "BGR for RGB"),
     ("int8", "const int o = image->orientation", "const int o = 1", "EXIF ignored"),
     ("int8", "const int o = image->orientation", "const int o = image->orientation == 6 ? 8 : image->orientation", "turned by 180"),
     ("float32", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",

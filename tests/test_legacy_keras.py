@@ -10,7 +10,6 @@ from miniatures import miniature
 
 from edgecnn.catalog import CATALOG
 from edgecnn.compress.legacy_keras import to_legacy
-from edgecnn.errors import BadSetting
 
 # Grouped and separable convolutions, squeeze-excite, hard swish, concatenations, batch norms before and after what they belong to.
 SOME = ("lenet", "squeezenet", "mobilenet_v3_small", "xception", "resnext29_8x64d", "densenet_bc_100_12", "darknet19")

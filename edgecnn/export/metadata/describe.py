@@ -48,7 +48,7 @@ def image(tensor: Any, preprocessing: Preprocessing) -> TensorNotes:
     low, high = _STORED.get(dtype, (0.0, 0.0))
     rule = {"stretch": "stretched", "crop": "its short side scaled and its centre cut out", "pad": "its long side scaled and bars added"}[p.resize]
     how = f" Resize: {p.resize_rule}." if p.resize_rule not in ("stretch", "crop") else ""
-    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey"}[p.order]
+    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey", "rgba": "RGBA with an opaque A"}[p.order]
     means, stds = ((values[0],) if len(set(values)) == 1 else values for values in (p.mean, p.std))
     if len(means) != len(stds):
         means, stds = p.mean, p.std

@@ -51,7 +51,7 @@ _ROUGH = tuple(name for name, row in FILTERS.items() if not row.antialias)
 
 WAYS: tuple[Way, ...] = (
     # --- channels ---
-    Way("BGR for RGB", "hand on R, G, B: OpenCV reads B, G, R (cv2.COLOR_BGR2RGB)", order="other", orders=("rgb", "grey")),
+    Way("BGR for RGB", "hand on R, G, B: OpenCV reads B, G, R (cv2.COLOR_BGR2RGB)", order="other", orders=("rgb", "grey", "rgba")),
     Way("RGB for BGR", "hand on B, G, R: the network was trained by Caffe's or OpenCV's order", order="other", orders=("bgr",)),
     Way("grey for colour", "decode in colour (cv2.IMREAD_COLOR, not IMREAD_GRAYSCALE)", view=views.grey, orders=_COLOUR),
     Way("U for V", "read the camera's frame as what it is: NV21 has V before U, NV12 U before V", view=views.chroma_swapped, orders=_COLOUR),
