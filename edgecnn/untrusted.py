@@ -9,6 +9,7 @@ import os
 import re
 import types
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import BadFile
@@ -90,12 +91,17 @@ def check_fields(kind: type, value: Any, place: str = "") -> None:
         ValueError: a field of another type, a number that is not finite or too large, or text that is no text.
     """
     _expect(value, Mapping, "an object", place)
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in value:
             _check(hints[field.name], value[field.name], f"{place}.{field.name}".lstrip("."))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ValueError(f"{place}.{field.name}".lstrip(".") + " is missing")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _check(kind: Any, value: Any, place: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import compress_options, options
-from edgecnn.cli.text import columns, percent
+from edgecnn.cli.text import columns, command, percent
 from edgecnn.settings import fine_tuning
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     preprocessing = options.preprocessing(args, model)
     done = compress(model, settings=settings, data=args.data, preprocessing=preprocessing, out=args.out, name=args.name, progress=progress(), fresh=args.fresh)
     print(report(done))
-    print(f"\nNext: edgecnn export {done.path} --int8")
+    print(f"\nNext: {command('export', done.path, '--int8')}")
     return 0
 
 

@@ -14,7 +14,7 @@ from edgecnn.catalog import COMMON, architecture
 from edgecnn.cli import train_options
 from edgecnn.cli.options import said_of_input
 from edgecnn.cli.parser import like, pair
-from edgecnn.cli.text import columns, percent
+from edgecnn.cli.text import columns, command, percent
 from edgecnn.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _report(card: Card, model: Path) -> str:
         (name, percent(a["top1"]), f"{a['correct']:.0f} of {a['total']:.0f}; 95 % interval {percent(a['low'])} to {percent(a['high'])}")
         for name, a in card.accuracy.items()
     ]
-    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: edgecnn export {model} --float32 --int8"
+    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: {command('export', model, '--float32', '--int8')}"

@@ -17,7 +17,7 @@ from edgecnn.formats.invalid import InvalidModelError, require
 from edgecnn.formats.tflite import operators, sparsity
 
 # Tables of a file: tensors, operators, buffers and so on. A network of a thousand layers has some five thousand.
-MOST_TABLES = 1 << 20
+MOST_TABLES = 1 << 17
 # Elements of a tensor, and dimensions.
 MOST_ELEMENTS, MOST_SIDES = 1 << 31, 8
 # What a stored value of these types can be, which a zero point must be too.
