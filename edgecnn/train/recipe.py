@@ -155,6 +155,8 @@ def read(path: str | os.PathLike[str]) -> Recipe:
         return Recipe(**given)
     except EdgeCNNError as error:
         raise type(error)(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise BadFile(f"{path} is nested too deeply; expected a recipe as in tools/recipes") from error
 
 
 def read_all(folder: str | os.PathLike[str]) -> dict[str, Recipe]:

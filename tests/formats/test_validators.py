@@ -121,7 +121,7 @@ def test_one_table_named_a_million_times_is_refused_before_it_is_read() -> None:
     schema.ModelAddVersion(builder, 3)
     schema.ModelAddSubgraphs(builder, graphs)
     builder.Finish(schema.ModelEnd(builder), file_identifier=b"TFL3")
-    with pytest.raises(BadFile, match="declares .* tables in"):
+    with pytest.raises(BadFile, match=r"declares .* tables in"):
         tflite_file.read(bytes(builder.Output()))
 
 
