@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import compress_options, options
-from edgecnn.cli.text import columns, percent
+from edgecnn.cli.text import columns, command, percent
 from edgecnn.settings import fine_tuning
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         labels=options.label_names(args.labels), label_offset=args.label_offset,
     )  # fmt: skip
     print(report(done))
-    print(f"\nNext: edgecnn export {done.path} --int8")
+    print(f"\nNext: {command('export', done.path, '--int8')}")
     return 0
 
 
