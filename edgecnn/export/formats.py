@@ -75,6 +75,10 @@ class Format(Protocol):
         """The bytes of the file, with the card inside, and what else is to be said of the model where the format has a place for it."""
         ...
 
+    def input_note(self, content: Any, quantized: bytes) -> str:
+        """What a finished int8 file loses of the preprocessing in the float form's graph, in words; "" where there is none or it cannot be told."""
+        ...
+
     def sparse(self, content: bytes) -> bytes:
         """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
         ...
@@ -132,6 +136,9 @@ class TFLite:
         content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
         return _room("shipping").finished(content, card, about, self.interface)
 
+    def input_note(self, content: bytes, quantized: bytes) -> str:
+        return str(_room("input_affine_tflite").measure_input_rounding(content, quantized) or "")
+
     def sparse(self, content: bytes) -> bytes:
         return _room("sparse").sparse(content)
 
@@ -185,6 +192,11 @@ class ONNX:
         said = {"model_author": about.author, "model_license": about.license}
         entries = {EMBEDDED: card.dumps(lines=False), **{key: value for key, value in said.items() if value}}
         return _room("onnx_finish").finished(content, entries, self.interface)
+
+    def input_note(self, content: Any, quantized: bytes) -> str:
+        import onnx
+
+        return str(_room("input_affine_onnx").measure_input_rounding(content, onnx.load_from_string(quantized)) or "")
 
     def sparse(self, content: bytes) -> bytes:
         return content

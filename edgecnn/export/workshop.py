@@ -160,7 +160,8 @@ class Workshop:
             found = check.compare(answers, expected)
             check.must_agree(found, name, target, self.settings.min_agreement)
             stored = storage.choose(self.format, name, content, staged, shown, answers) if self._may_be_sparse() else storage.Storage(content)
-        size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
+        lost = self.format.input_note(self.content, content) if name == "int8" else ""
+        size, note = len(stored.content), "; ".join(part for part in (f"{found.pictures} {self._note(name)}", lost) if part)
         return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
 
     def _target(self, name: str, folder: Path) -> Path:
