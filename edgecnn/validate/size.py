@@ -5,8 +5,14 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+from edgecnn.runtime.model_files import model_files
+
 
 def sizes(path: Path) -> tuple[int, int]:
-    """(bytes of the file, bytes after gzip -9: about what it adds to a download)."""
-    content = path.read_bytes()
-    return len(content), len(gzip.compress(content, 9))
+    """(bytes of the file, bytes after gzip -9: about what it adds to a download), both with those of the files in which an .onnx keeps weights.
+
+    Raises:
+        BadFile: such a file is missing.
+    """
+    contents = [part.read_bytes() for part in model_files(path)]
+    return sum(map(len, contents)), sum(len(gzip.compress(content, 9)) for content in contents)
