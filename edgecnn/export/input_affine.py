@@ -123,10 +123,10 @@ class InputRounding:
     at_border: float
 
     def __str__(self) -> str:
-        if max(self.largest, self.at_border) < 0.005:
-            return "preprocessing in the graph is exact in int8"
-        border = f", {self.at_border:.2f} in the frame around the image" if self.at_border >= 0.005 else ""
-        return f"preprocessing in the graph is within {self.largest:.2f} gray levels in int8 ({self.mean:.2f} in the mean{border})"
+        is_exact, is_exact_at_border = self.largest < 0.005, self.at_border < 0.005
+        inside = "exact" if is_exact else f"within {self.largest:.2f} gray levels, {self.mean:.2f} in the mean,"
+        border = "" if is_exact_at_border else f", the zeros around the image within {self.at_border:.2f} gray levels"
+        return f"preprocessing in the graph is {inside} in int8{border}"
 
 
 def rounding_of(seen: np.ndarray, offset: np.ndarray, affine: Affine, gray_level: float) -> InputRounding:

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from edgecnn.card import INPUT, Preprocessing
 from edgecnn.export import check, input_affine_onnx, input_affine_tflite
 from edgecnn.export.formats import FORMATS
-from edgecnn.export.input_affine import Affine
+from edgecnn.export.input_affine import Affine, InputRounding
 from edgecnn.export.ranges import choose, with_exact_input
 from edgecnn.progress import SILENT
 from edgecnn.sources.graph_preprocessing_onnx import from_onnx
@@ -162,6 +162,31 @@ def test_without_padding_all_of_it_goes_into_the_weights(suffix, preprocess):
     np.testing.assert_allclose(answers(suffix, form, images), answers(suffix, content, images), atol=1e-5)
     assert len(FORMATS[suffix]().operators(form)) <= 6
     assert (from_tflite(form) if suffix == "tflite" else from_onnx(form)) is None
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_moved_zero_is_made_up_for_in_the_next_bias(suffix):
+    """Away from the border nothing changes: a convolution of which the outermost values are cut off."""
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.Cropping2D(1)(layers.Conv2D(4, 3, padding="same", bias_initializer="random_normal")(SIGNED(image)))
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(x))
+    content = FORMATS[suffix]().convert(model)
+    form = FORMATS[suffix]().for_integers(content)
+    assert form is not content
+    images = check.generated(Preprocessing(SIZE, SIZE), 6).astype(np.float32)
+    np.testing.assert_allclose(answers(suffix, form, images), answers(suffix, content, images), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "text"),
+    [
+        (InputRounding(0, 0, 0), "preprocessing in the graph is exact in int8"),
+        (InputRounding(0, 0, 0.5), "preprocessing in the graph is exact in int8, the zeros around the image within 0.50 gray levels"),
+        (InputRounding(0.539, 0.27, 0), "preprocessing in the graph is within 0.54 gray levels, 0.27 in the mean, in int8"),
+    ],
+)
+def test_rounding_in_words(rounding, text):
+    assert str(rounding) == text
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
