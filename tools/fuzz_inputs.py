@@ -559,7 +559,7 @@ def images(rng: random.Random, base: Base, place: Path) -> list[Words]:
         path = place / "images.zip"
         with zipfile.ZipFile(path, "w") as archive:
             for file in sorted(file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()):
-                archive.write(file, rng.choice(["", "", "../", "/", "a\\b\\"]) + str(file.relative_to(folder)))
+                archive.write(file, rng.choice(["", "", "../", "/", "a\\b\\"]) + str(file.relative_to(folder)).encode("utf-8", "replace").decode())
         if rng.random() < 0.3:
             path.write_bytes(changed_bytes(rng, path.read_bytes()))
     return [["validate", str(base.tflite), "--against", str(base.tflite), "--data", str(path), "--no-latency", "--count", "20"]]
