@@ -159,15 +159,16 @@ def test_kotlin_passes_its_golden_test(kotlin, tmp_path, asked):
 
 @pytest.mark.slow
 def test_kotlin_gives_pillows_pixels_and_the_runners_inputs(kotlin, laid, tmp_path):
-    pixels, inputs = tmp_path / "pixels", tmp_path / "inputs"
-    for folder in (pixels, inputs):
+    pixels, inputs, scores = tmp_path / "pixels", tmp_path / "inputs", tmp_path / "scores"
+    for folder in (pixels, inputs, scores):
         folder.mkdir()
-    resized, stored = app_cases.resizing(pixels, 120), app_cases.inputs(inputs)
+    resized, stored, probabilities = app_cases.resizing(pixels, 120), app_cases.inputs(inputs), app_cases.scores(scores)
     classes = kotlin.compiled([*plain_sources(laid["android"]), Path(__file__).with_name("Cases.kt")], tmp_path / "classes")
-    done = kotlin.run(classes, "edgecnn.CasesKt", str(pixels), str(inputs), folder=tmp_path)
+    done = kotlin.run(classes, "edgecnn.CasesKt", str(pixels), str(inputs), str(scores), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert app_cases.farthest(pixels, resized) <= app_cases.STEPS
     assert app_cases.differing(inputs, stored) == []
+    assert app_cases.far_off(scores, probabilities) == []
 
 
 @pytest.mark.slow
