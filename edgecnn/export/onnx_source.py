@@ -16,6 +16,7 @@ from edgecnn.export.interface import Interface
 from edgecnn.export.onnx_finish import inner_graphs, rename_edges
 from edgecnn.export.onnx_simplify import quiet, simplified
 from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.model_files import whole
 from edgecnn.runtime.tensor_shapes import input_layout
 
 # Below this opset there are no int8 weights with one scale a channel; HardSwish needs 14.
@@ -41,7 +42,7 @@ def read(runner: Runner, ends: Interface) -> onnx.ModelProto:
         BadFile: quantized already, of an opset that cannot be brought up to date, or not to be read.
     """
     path = Path(runner.path)
-    proto = _load(path)
+    proto = whole(path)
     refuse_quantized(path, proto)
     with quiet():
         plain = _plain(path, proto, ends, runner.preprocessing)
@@ -55,15 +56,6 @@ def refuse_quantized(path: Path, proto: onnx.ModelProto) -> None:
         name = node.op_type
         if name.startswith(("QLinear", "DynamicQuantize", "QGemm", "QAttention")) or name.endswith(("Integer", "QuantizeLinear", "NBits")):
             raise BadFile(f"{path} is quantized already (it has {name} operators); expected the float file from which it was made")
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    """The whole model, weights of a second file included."""
-    try:
-        return onnx.load(path)
-    # onnx, protobuf and the operating system raise errors without a common base.
-    except Exception as error:
-        raise BadFile(f"{path} cannot be read whole: {' '.join(str(error).split())[:200]}") from error
 
 
 def _plain(path: Path, proto: onnx.ModelProto, ends: Interface, preprocessing: Preprocessing) -> onnx.ModelProto:
@@ -158,6 +150,8 @@ def _upgraded(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
         BadFile: onnx cannot translate an operator of an old opset.
     """
     version = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+    # Before version 4 of the format every initializer had to be an input too, and the converter asks for that.
+    proto.ir_version = max(proto.ir_version, IR_VERSION)
     if version < OPSET:
         try:
             proto = version_converter.convert_version(proto, OPSET)

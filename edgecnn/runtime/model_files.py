@@ -14,6 +14,9 @@ from edgecnn.errors import BadFile
 if TYPE_CHECKING:
     import onnx
 
+# Bytes of one protobuf.
+LARGEST = (1 << 31) - 1
+
 
 def model_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """The file itself, and the files beside it in which an .onnx keeps weights, each once, in the order in which the graph names them.
@@ -22,7 +25,7 @@ def model_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
         BadFile: not an ONNX file, or one that names a file which is not there or lies outside of its folder.
     """
     path = Path(path)
-    return (path, *_external(path)) if path.suffix.lower() == ".onnx" else (path,)
+    return (path, *(_is_there(path, location) for location in external_locations(path))) if path.suffix.lower() == ".onnx" else (path,)
 
 
 def total_bytes(path: str | os.PathLike[str]) -> int:
@@ -38,7 +41,12 @@ def digest(path: str | os.PathLike[str]) -> str:
     return hashlib.sha256("\n".join(files.sha256(part) for part in parts).encode()).hexdigest()
 
 
-def _external(path: Path) -> Iterator[Path]:
+def external_locations(path: Path) -> tuple[str, ...]:
+    """Where an .onnx keeps weights outside of itself, relative to its folder, each place once; none of them is opened.
+
+    Raises:
+        BadFile: not an ONNX file, or one that names a place outside of its folder.
+    """
     import onnx
 
     files.check_file(path, ".onnx model")
@@ -49,7 +57,22 @@ def _external(path: Path) -> Iterator[Path]:
         raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
     locations = dict.fromkeys(_location(tensor) for tensor in _tensors(proto.graph) if tensor.data_location == onnx.TensorProto.EXTERNAL)
     for location in locations:
-        yield _beside(path, location)
+        _check_beside(path, location)
+    return tuple(locations)
+
+
+def whole(path: Path) -> onnx.ModelProto:
+    """An .onnx with all of its weights inside; BadFile as `model_files`, and for one that would be larger than a single file can be."""
+    import onnx
+
+    size = total_bytes(path)
+    if size > LARGEST:
+        raise BadFile(f"{path} takes {size:,} bytes with its weights; expected {LARGEST:,} or fewer, the most that one .onnx can hold")
+    try:
+        return onnx.load(path)
+    # onnx, protobuf and the operating system raise errors without a common base.
+    except Exception as error:
+        raise BadFile(f"{path} cannot be read whole: {' '.join(str(error).split())[:200]}") from error
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
@@ -68,17 +91,16 @@ def _location(tensor: onnx.TensorProto) -> str:
     return {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
 
 
-def _beside(path: Path, location: str) -> Path:
-    """The second file of that name in the folder of `path` or below.
-
-    Raises:
-        BadFile: it lies elsewhere, or is not there.
-    """
+def _check_beside(path: Path, location: str) -> None:
+    """Raise BadFile for a place that is not in the folder of `path` or below."""
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     outside = not location or "\0" in location or ".." in parts or location[:1] in "/\\" or PureWindowsPath(location).drive
-    place = path.parent / location
-    if outside or not place.resolve().is_relative_to(path.parent.resolve()):
+    if outside or not (path.parent / location).resolve().is_relative_to(path.parent.resolve()):
         raise BadFile(f"{path}: its weights lie in {location[:80]!r}, outside of its folder; expected a file beside it, named without .. and without a root")
+
+
+def _is_there(path: Path, location: str) -> Path:
+    place = path.parent / location
     if not place.is_file():
         raise BadFile(f"{path}: its weights lie in another file, {place.name}, which is not beside it; put it into {place.parent}")
     return place

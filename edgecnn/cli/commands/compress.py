@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn import card as cards
     from edgecnn import zoo
 
-    model = zoo.find(args.model)
+    model = zoo.find_keras(args.model, "pruned, clustered or trained")
     card = cards.read(model)
     settings = compress_options.settings(args, fine_tuning(card.recipe if card else {}))
     from edgecnn.cli.progress import progress
