@@ -257,6 +257,7 @@ def _seen(quantized: onnx.ModelProto, result: str, gray_level: float) -> np.ndar
     _drop_unread(part.graph)
     session = onnxruntime.InferenceSession(part.SerializeToString(), providers=["CPUExecutionProvider"])
     source = session.get_inputs()[0]
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(part.graph.input[0].type.tensor_type.elem_type)
     shape = [side if isinstance(side, int) else 1 for side in source.shape]
-    images = (np.full(shape, level * gray_level, np.float32) for level in range(256))
+    images = (np.full(shape, level * gray_level, dtype) for level in range(256))
     return np.array([session.run(None, {source.name: image})[0][0, :, 0, 0] for image in images], np.float64)

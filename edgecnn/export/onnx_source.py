@@ -150,6 +150,8 @@ def _upgraded(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
         BadFile: onnx cannot translate an operator of an old opset.
     """
     version = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+    # Before version 4 of the format every initializer had to be an input too, and the converter asks for that.
+    proto.ir_version = max(proto.ir_version, IR_VERSION)
     if version < OPSET:
         try:
             proto = version_converter.convert_version(proto, OPSET)

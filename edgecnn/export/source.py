@@ -12,6 +12,7 @@ from edgecnn.errors import BadSetting
 from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.interface import Interface
+from edgecnn.runtime import describe
 from edgecnn.runtime.model_files import digest
 from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.settings import Export
@@ -32,10 +33,12 @@ class ExportSource(Protocol):
     Attributes:
         path: of the model or file.
         can_equalize: whether channels can be made even, which needs the layers of a Keras model.
+        precision: scheme by whose rules its float32 form is held against it; float16 for a file that computes in 16 bits.
     """
 
     path: Path
     can_equalize: bool
+    precision: str
 
     def writer(self, suffix: str) -> Format:
         """The writer of a format, with the ends that its files will have."""
@@ -56,6 +59,7 @@ class KerasSource:
 
     runner: KerasRunner
     can_equalize = True
+    precision = "float32"
 
     @property
     def path(self) -> Path:
@@ -86,6 +90,12 @@ class FileSource:
     @property
     def path(self) -> Path:
         return self.runner.path
+
+    @property
+    def precision(self) -> str:
+        # LiteRT expands such weights and computes in 32 bits all the same.
+        is_half = self.path.suffix.lower() == ".onnx" and {"float16", "bfloat16"} & set(describe(self.path).weight_bytes)
+        return "float16" if is_half else "float32"
 
     def writer(self, suffix: str) -> Format:
         self._check(suffix)

@@ -122,7 +122,7 @@ class Workshop:
         self.content = self.source.convert(self.format)
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
-        check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
+        check.must_agree(found, self.source.precision, Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
         self._calibrated: tuple[tuple[object, ...], bool, Calibrated] | None = None
         self._forms: dict[tuple[bool, bool], Any] = {}
 
@@ -158,7 +158,7 @@ class Workshop:
             PROBE.trust(staged)
             answers = evaluate(staged, shown).probabilities
             found = check.compare(answers, expected)
-            check.must_agree(found, name, target, self.settings.min_agreement)
+            check.must_agree(found, self.source.precision if name == "float32" else name, target, self.settings.min_agreement)
             stored = storage.choose(self.format, name, content, staged, shown, answers) if self._may_be_sparse() else storage.Storage(content)
         lost = self.format.input_note(self.content, content) if name == "int8" else ""
         size, note = len(stored.content), "; ".join(part for part in (f"{found.pictures} {self._note(name)}", lost) if part)

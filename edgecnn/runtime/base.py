@@ -109,12 +109,17 @@ class PictureRunner(abc.ABC):
 
     def _in_batches(self, run: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
         if not self._is_batch_checked and len(inputs):
-            self.batch = check_batch_independence(self.path, run, inputs, self.batch, fixed=self.input.shape[0] is not None)
+            fixed = self.input.shape[0] is not None
+            self.batch = check_batch_independence(self.path, run, inputs, self.batch, fixed=fixed, is_by_design=self._rounds_by_batch)
             self._is_batch_checked = True
         rows = np.empty((len(inputs), self.num_scores), np.float32)
         for start in range(0, len(inputs), self.batch):
             rows[start : start + self.batch] = run(inputs[start : start + self.batch])
         return rows
+
+    def _rounds_by_batch(self) -> bool:
+        """Whether operators choose their scales by the whole batch."""
+        return False
 
     @abc.abstractmethod
     def _run(self, pictures: np.ndarray) -> np.ndarray:

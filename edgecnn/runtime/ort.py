@@ -60,6 +60,11 @@ class OrtRunner(PictureRunner):
     def _encoder(self, preprocessing: Preprocessing) -> Encoder:
         return _encoder(preprocessing, self.input.dtype, self._layout)
 
+    def _rounds_by_batch(self) -> bool:
+        from edgecnn.runtime import describe
+
+        return any(operator.kind.startswith("DynamicQuantize") for operator in describe(self.path).operators)
+
     def latencies(self, runs: int) -> list[float]:
         """Seconds a picture of each of `runs` runs."""
         batch = self.batch if self._fixed else 1

@@ -211,7 +211,7 @@ def _runners(first: Runner, count: int, preprocessing: Preprocessing | None) -> 
     more: list[Runner] = []
     try:
         for _ in range(count - 1):
-            more.append(open_model(Path(first.path), preprocessing=preprocessing, threads=1))
+            more.append(open_model(Path(first.path), preprocessing=preprocessing or first.preprocessing, threads=1))
         yield [first, *more]
     finally:
         for runner in more:
