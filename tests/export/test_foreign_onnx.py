@@ -103,7 +103,7 @@ def test_card_names_the_file_and_validate_finds_it(photos: Path, tmp_path: Path)
     card = describe(written.path).card
     assert (card.name, card.sources[ORIGINAL], card.weights_sha256) == ("theirs", "theirs.onnx", digest(path))
     report = validate([written.path], data=photos, threads=())
-    assert [Path(row.path).name for group in report.groups for row in (group.original, *group.rows)] == ["theirs.onnx", "theirs_int8.onnx"]
+    assert [Path(row.file).name for group in report.groups for row in (group.original, *group.rows)] == ["theirs.onnx", "theirs_int8.onnx"]
 
 
 def test_changed_original_is_told(photos: Path, tmp_path: Path) -> None:
