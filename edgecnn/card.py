@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
-from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
+from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text, rule_words
 
 VERSION = 1
 ORDERS = ("rgb", "bgr", "grey", "rgba")
@@ -91,6 +91,16 @@ class Preprocessing:
     def resize_rule(self) -> str:
         """All that is known of the resize as `--resize` takes it, such as `stretch` or `crop,0.875,tf-bilinear`."""
         return rule_text(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    @property
+    def resize_words(self) -> str:
+        """The resize in words: what happens to the sides, and by which filter."""
+        return rule_words(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
 
     @property
     def channels(self) -> int:
@@ -186,11 +196,15 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
     Raises:
         BadFile: not JSON, not a card, or a card of a later version.
     """
+    expected = "the JSON that edgecnn train writes"
+    raw = untrusted.loads_json(text, origin, expected)
     try:
-        raw = json.loads(text)
         version = raw.pop("edgecnn_card")
-        if version > VERSION:
-            raise BadFile(f"{origin}: card version {version}; this edgecnn reads up to {VERSION}; update edgecnn")
+        if not isinstance(version, int) or version > VERSION:
+            raise BadFile(f"{origin}: card version {str(version)[:20]}; this edgecnn reads up to {VERSION}; update edgecnn")
+        untrusted.check_fields(Card, raw)
+        if raw.get("label_offset", 0) < 0:
+            raise ValueError(f"label_offset is {raw['label_offset']}, expected 0 or more")
         raw["preprocessing"] = Preprocessing(**raw["preprocessing"])
         raw["labels"] = tuple(raw.get("labels", ()))
         raw["data"] = DataRef(**raw["data"]) if raw.get("data") else None
@@ -198,8 +212,8 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
         return Card(**{key: value for key, value in raw.items() if key in known})
     except BadFile:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected the JSON that edgecnn train writes") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"{origin} is not an edgecnn card ({type(error).__name__}: {error}); expected {expected}") from error
 
 
 def path_of(model: str | os.PathLike[str]) -> Path:
@@ -215,6 +229,28 @@ def read(model: str | os.PathLike[str]) -> Card | None:
     return loads(files.read_bytes(path, "model card"), path)
 
 
+def check_place(model: str | os.PathLike[str]) -> None:
+    """Refuse to write a card over a file that is none; BadFile names it."""
+    path = path_of(model)
+    if (path.exists() or path.is_symlink()) and not _is_card(path):
+        raise BadFile(f"{path} is there and is no edgecnn card, so it may be another's; choose another --name or --out, or move it")
+
+
+def _is_card(path: Path) -> bool:
+    """Whether a file is a card, or was one before it was damaged."""
+    if not path.is_file():
+        return False
+    content = files.read_bytes(path, "model card") if path.stat().st_size else b""
+    if b'"edgecnn_card"' in content[:64]:
+        return True
+    try:
+        raw = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(raw, dict) and "edgecnn_card" in raw
+
+
 def write(model: str | os.PathLike[str], card: Card) -> Path:
-    """Write the card beside a model file."""
+    """Write the card beside a model file; BadFile where another file has its name."""
+    check_place(model)
     return files.write_text(path_of(model), card.dumps() + "\n")

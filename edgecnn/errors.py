@@ -36,6 +36,10 @@ class BadData(EdgeCNNError):
     """A data set that cannot be used as it was asked for."""
 
 
+class UnlabelledError(BadData):
+    """Images that lie in no class folder and in no table: good for calibration, not for training or accuracy."""
+
+
 class NoCalibration(EdgeCNNError):
     """An integer format was asked for, and there is nothing to take activation ranges from."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,8 +16,16 @@ from pathlib import Path
 
 from edgecnn.errors import BadFile
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 # Seconds after which nobody writes on at a file that was begun.
 DAY = 24 * 60 * 60
+
+# Bytes of the largest file that is read whole: twice what a flatbuffer or a protobuf can address.
+LARGEST = 4 << 30
 
 
 def reason(error: OSError) -> str:
@@ -68,6 +78,35 @@ def sweep(folder: Path, beginning: str) -> None:
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Mark a folder as being worked in, for `is_held`; the mark goes with this process, however it ends, and stays with the folder when it is renamed."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: others then go by the folder's age
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process works in a folder; where the system has no locks, whether it was changed within a day."""
+    if fcntl is None:
+        return time.time() - folder.stat().st_mtime < DAY
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES) or time.time() - folder.stat().st_mtime < DAY
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def is_stream(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a device, a pipe or a descriptor such as /dev/stdout, which has no place beside it and must stay what it is."""
     path = Path(path)
@@ -107,30 +146,54 @@ def write_text(path: str | os.PathLike[str], content: str) -> Path:
     return write_bytes(path, content.encode())
 
 
-def read_bytes(path: str | os.PathLike[str], what: str = "file") -> bytes:
+def read_bytes(path: str | os.PathLike[str], what: str = "file", most: int = LARGEST) -> bytes:
     """Read a whole file that a user named.
 
     Raises:
-        BadFile: it is missing, a directory, empty or unreadable; `what` names the kind of file that was expected.
+        BadFile: it is missing, empty, unreadable, larger than `most` bytes, or no ordinary file; `what` names the kind of file that was expected.
     """
     path = check_file(path, what)
     try:
-        return path.read_bytes()
+        # Without waiting: the path may lead to a pipe by now.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            _check_status(path, status, what)
+            if status.st_size > most:
+                raise BadFile(f"{path} has {status.st_size:,} bytes; expected a {what} of {most:,} at most")
+            return stream.read(most)
     except OSError as error:
         raise BadFile(f"cannot read {path}: {reason(error)}") from error
 
 
 def check_file(path: str | os.PathLike[str], what: str = "file") -> Path:
-    """Return `path` if it is a file with something in it, else raise BadFile in words."""
+    """Return `path` if it is an ordinary file with something in it, else raise BadFile in words; what is no file is never opened."""
     path = Path(path)
-    if path.is_dir():
-        raise BadFile(f"{path} is a directory; expected a {what}")
-    if not path.exists():
-        near = _nearest(path)
-        raise BadFile(f"no such {what}: {path}{near}")
-    if path.stat().st_size == 0:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise BadFile(f"no such {what}: {path}{_nearest(path)}") from None
+    except (OSError, ValueError) as error:  # a link that leads to itself, a name that is too long or holds a zero byte
+        words = reason(error) if isinstance(error, OSError) else str(error)
+        raise BadFile(f"cannot read {path}: {words}; expected a {what}") from error
+    _check_status(path, status, what)
+    if status.st_size == 0:
         raise BadFile(f"{path} is empty (0 bytes); expected a {what}")
     return path
+
+
+# Kinds of what a path leads to, in the words of people.
+_KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def _check_status(path: Path, status: os.stat_result, what: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BadFile(f"{path} is a {_KINDS.get(stat.S_IFMT(status.st_mode), 'special file')}; expected a {what}")
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -147,6 +210,18 @@ def _digest(stream) -> str:  # noqa: ANN001 - Python 3.10 has no hashlib.file_di
     while block := stream.read(1 << 20):
         digest.update(block)
     return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """The user's cache folder: EDGECNN_CACHE, or `edgecnn` under XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get("EDGECNN_CACHE"):
+        return Path(own)
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "edgecnn"
+    try:
+        return Path.home() / ".cache" / "edgecnn"
+    except RuntimeError:  # a container whose user number has no home
+        return Path(tempfile.gettempdir()) / "edgecnn"
 
 
 def _umask() -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadData, BadFile
 
 BACKGROUND = "background"
@@ -21,12 +20,15 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     Raises:
         BadFile: missing, empty, not text, or JSON that is no list of names.
     """
-    content = files.read_bytes(path, "label file")
-    try:
-        text = content.decode("utf-8-sig")
-        labels = json.loads(text) if Path(path).suffix.lower() == ".json" else [line.strip() for line in _LINE_END.split(text.strip())]
-    except (ValueError, RecursionError) as error:
-        raise BadFile(f"{path} is not a label file ({error}); expected UTF-8 text with one name on each line, or a JSON list") from error
+    content = files.read_bytes(path, "label file", untrusted.LARGEST_JSON)
+    expected = "a label file: UTF-8 text with one name on each line, or a JSON list"
+    if Path(path).suffix.lower() == ".json":
+        labels = untrusted.loads_json(content, path, expected)
+    else:
+        try:
+            labels = [line.strip() for line in _LINE_END.split(content.decode("utf-8-sig").strip())]
+        except UnicodeDecodeError as error:
+            raise BadFile(f"{path} is not text ({error}); expected {expected}") from error
     if not isinstance(labels, list) or not labels or not all(isinstance(name, str) and name for name in labels):
         raise BadFile(f"{path} is not a list of names; expected one name on each line without empty lines, or a JSON list of strings")
     return tuple(labels)

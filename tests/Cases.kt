@@ -12,7 +12,10 @@ fun main(folders: Array<String>) {
         val picture = Rgb(case.getInt("width"), case.getInt("height"), File(folder, "$i.in").readBytes())
         val told = case.getJSONObject("model")
         val resize = Resize.valueOf(told.getString("resize").uppercase())
-        fit(turn(picture, quarters, mirrored), MODEL.copy(width = told.getInt("width"), height = told.getInt("height"), resize = resize)).data
+        val filter = ResizeFilter.valueOf(told.getString("filter").uppercase().replace('-', '_'))
+        val scaled = if (told.isNull("scaled")) null else whole(told.getJSONArray("scaled"))
+        val size = MODEL.copy(width = told.getInt("width"), height = told.getInt("height"))
+        fit(turn(picture, quarters, mirrored), size.copy(resize = resize, filter = filter, scaled = scaled, bars = whole(told.getJSONArray("bars")))).data
     }
     each(folders[1]) { case, folder, _ ->
         val told = case.getJSONObject("input")
@@ -33,3 +36,5 @@ private fun each(folder: String, made: (JSONObject, String, Int) -> ByteArray) {
 }
 
 private fun numbers(told: JSONArray) = List(told.length()) { told.getDouble(it) }
+
+private fun whole(told: JSONArray) = List(told.length()) { told.getInt(it) }

@@ -39,7 +39,10 @@ func cases(_ pixels: String, _ inputs: String) {
         var model = Model.shipped
         model.width = wanted["width"] as! Int
         model.height = wanted["height"] as! Int
-        model.resize = wanted["resize"] as! String == "crop" ? .crop : .stretch
+        model.resize = Resize(rawValue: wanted["resize"] as! String)!
+        model.filter = ResizeFilter(rawValue: wanted["filter"] as! String)!
+        model.scaled = wanted["scaled"] as? [Int]
+        model.bars = wanted["bars"] as! [Int]
         let picture = upright(told["width"] as! Int, told["height"] as! Int, read(pixels, "\(i).in"), told["orientation"] as! Int)
         return Data(fit(picture, model).data)
     }

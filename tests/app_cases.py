@@ -11,6 +11,9 @@ import PIL
 from PIL import Image, ImageOps
 
 from edgecnn.card import Preprocessing
+from edgecnn.data import pictures
+from edgecnn.data.geometry import short_sides
+from edgecnn.resize_rules import FILTERS
 from edgecnn.runtime.preprocess import Encoder
 
 # Older than 13, Pillow never goes down before it goes across, which rounds otherwise.
@@ -28,19 +31,29 @@ def turning(width: int, height: int) -> list[tuple[int, int]]:
 
 
 def resizing(folder: Path, count: int) -> list[np.ndarray]:
-    """Extreme sizes and `count` of any size, stretched and cropped, in every EXIF orientation. Returns the pixels that Pillow makes of them."""
+    """Extreme sizes and `count` of any size, by every mode and filter, in every EXIF orientation. Returns the pixels that edgecnn makes of them.
+
+    The first ones by Pillow alone, stretched and cropped.
+    """
     rng, cases, wanted = np.random.default_rng(7), [], []
     sizes = [*((sides, rng.integers(1, 230, 2)) for sides in EXTREME), *((sides, (32, 48)) for sides in turning(48, 32))]
     sizes += [(rng.integers(1, 300, 2), rng.integers(1, 230, 2)) for _ in range(count)]
-    for i, ((height, width), (tall, wide)) in enumerate(sizes):
+    rules = [("stretch", "crop")[i % 2] for i in range(len(sizes))]
+    others = [f"{mode},{name}" for mode, name in itertools.product(("stretch", "crop", "crop,0.875", "pad,#1020f0"), FILTERS)]
+    sizes += [(rng.integers(1, 200, 2), rng.integers(1, 100, 2)) for _ in range(3 * len(others))]
+    for i, (((height, width), (tall, wide)), rule) in enumerate(zip(sizes, [*rules, *(3 * others)], strict=True)):
         picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
-        image, rule, orientation = Image.fromarray(picture), ("stretch", "crop")[i % 2], i % 8 + 1
+        image, orientation = Image.fromarray(picture), i % 8 + 1
         image.getexif()[0x0112] = orientation
         image, size = ImageOps.exif_transpose(image), (int(wide), int(tall))
-        bilinear = Image.Resampling.BILINEAR
-        wanted.append(np.asarray(ImageOps.fit(image, size, bilinear) if rule == "crop" else image.resize(size, bilinear)).astype(int))
+        said = Preprocessing(size[1], size[0], resize=rule)
+        by_pillow = {"stretch": Image.Image.resize, "crop": ImageOps.fit}.get(rule)
+        right = by_pillow(image, size, Image.Resampling.BILINEAR) if by_pillow else pictures.fit(np.asarray(image), said)
+        wanted.append(np.asarray(right).astype(int))
         (folder / f"{i}.in").write_bytes(picture.tobytes())
-        cases.append({"width": int(width), "height": int(height), "orientation": orientation, "model": {"width": size[0], "height": size[1], "resize": rule}})
+        model = {"width": size[0], "height": size[1], "resize": said.resize, "filter": said.resize_filter, "bars": said.pad_color}
+        model["scaled"] = short_sides(said) if said.crop_fraction < 1 else None
+        cases.append({"width": int(width), "height": int(height), "orientation": orientation, "model": model})
     (folder / "cases.json").write_text(json.dumps(cases))
     return wanted
 

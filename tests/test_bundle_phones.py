@@ -59,11 +59,12 @@ def test_the_model_is_told_as_it_is(tmp_path):
     swift = (bundle(TFLITE, "ios", out=tmp_path / "i", **asked).folder / "Sources/Model.swift").read_text()
     for line in (
         "width = 32", "order = Order.BGR", "mean = listOf(103.939, 116.779, 123.68)", "std = listOf(57.1, 58.2, 59.3)", "resize = Resize.CROP",
-        "input = Tensor(DType.UINT8, scale = 0.0078125, zeroPoint = 128, channelsFirst = false)", "softmax = false", "labelOffset = 1", "outputs = 10",
+        "input = Tensor(DType.UINT8, scale = 0.0078125, zeroPoint = 128, channelsFirst = false)", "scoreKind = ScoreKind.SOFTMAX",
+        "labelOffset = 1", "outputs = 10",
     ):  # fmt: skip
         assert f"    {line},\n" in kotlin
     for line in (
-        "height: 32", "order: .bgr", "mean: [103.939, 116.779, 123.68]", "std: [57.1, 58.2, 59.3]", "resize: .crop", "softmax: false", "labelOffset: 1",
+        "height: 32", "order: .bgr", "mean: [103.939, 116.779, 123.68]", "std: [57.1, 58.2, 59.3]", "resize: .crop", "scoreKind: .softmax", "labelOffset: 1",
         "input: TensorFacts(dtype: .uint8, scale: 0.0078125, zeroPoint: 128, channelsFirst: false)",
     ):  # fmt: skip
         assert f"        {line},\n" in swift

@@ -51,27 +51,28 @@ def test_every_filter_and_mode_gives_edgecnns_own_bytes(tmp_path):
     """Lanczos alone may be a step off, where the sine of a C library ends in another bit."""
     folder = bundle(INT8, "c", out=tmp_path / "b", count=1).folder
     source, rng = folder / "model_mobilenet_int8.c", np.random.default_rng(2)
-    told = source.read_text()
-    for rule, name in itertools.product(("stretch", "crop", "crop,0.875", "pad,#1020f0"), FILTERS):
-        said = Preprocessing(31, 24, resize=f"{rule},{name}")
-        scaled = short_sides(said) if said.crop_fraction < 1 else (0, 0)
-        changed = {"width": 24, "height": 31, "resize": f"EDGECNN_{said.resize.upper()}", "filter": f"EDGECNN_{name.upper().replace('-', '_')}"}
-        changed |= {"scaled_width": scaled[0], "scaled_height": scaled[1], "bars": "{" + ", ".join(map(str, said.pad_color)) + "}"}
-        text = told
-        for key, value in changed.items():
-            text, count = re.subn(rf"\.{key} = [^\n]*,\n", f".{key} = {value},\n", text)
-            assert count == 1, key
-        place = folder / f"{said.resize_rule}".replace(",", "_").replace("#", "_").replace(".", "_")
-        place.mkdir()
-        for file in ("edgecnn.c", "edgecnn.h", "model_mobilenet_int8.h"):
-            shutil.copy(folder / file, place)
-        (place / source.name).write_text(text)
-        loaded, model = library(place, "model_mobilenet_int8")
-        for i, (tall, wide) in enumerate([(1, 1), (31, 24), (62, 48), (300, 9), (9, 300), (96, 100), *rng.integers(2, 200, (12, 2))]):
+    before, block = source.read_text().split("const edgecnn_model ")
+    asked = [Preprocessing(31, 24, resize=f"{rule},{name}") for rule, name in itertools.product(("stretch", "crop", "crop,0.875", "pad,#1020f0"), FILTERS)]
+    source.write_text(before + "".join(f"const edgecnn_model {model_of(block, said, i)}" for i, said in enumerate([Preprocessing(31, 24), *asked])))
+    loaded, _ = library(folder, "model_mobilenet_int8")
+    for i, said in enumerate(asked, 1):
+        model = ctypes.byref(ctypes.c_char.in_dll(loaded, f"model_{i}"))
+        for tall, wide in [(1, 1), (31, 24), (62, 48), (300, 9), (9, 300), (96, 100), *rng.integers(2, 200, (12, 2))]:
             stored = rng.integers(0, 256, (tall, wide, 3), np.uint8)
             pixels = run(loaded, model, stored, 1, np.empty((31, 24, 3), np.uint8), "edgecnn_pixels")
             off = np.abs(pixels.astype(int) - pictures.fit(stored, said)).max()
-            assert off <= max(app_cases.STEPS, name == "pillow-lanczos"), (said.resize_rule, tall, wide, i)
+            assert off <= max(app_cases.STEPS, said.resize_filter == "pillow-lanczos"), (said.resize_rule, tall, wide)
+
+
+def model_of(block: str, said: Preprocessing, number: int) -> str:
+    """A model of the C source with another resize, as `model_NUMBER`; number 0 keeps its name."""
+    scaled = short_sides(said) if said.crop_fraction < 1 else (0, 0)
+    changed = {"width": said.width, "height": said.height, "resize": f"EDGECNN_{said.resize.upper()}", "bars": f"{{{', '.join(map(str, said.pad_color))}}}"}
+    changed |= {"filter": f"EDGECNN_{said.resize_filter.upper().replace('-', '_')}", "scaled_width": scaled[0], "scaled_height": scaled[1]}
+    for key, value in changed.items():
+        block, count = re.subn(rf"\.{key} = [^\n]*,\n", f".{key} = {value},\n", block)
+        assert count == 1, key
+    return block if number == 0 else re.sub("model_mobilenet_int8 = ", f"model_{number} = ", block)
 
 
 @pytest.mark.parametrize("order", ["rgb", "bgr", "grey"])

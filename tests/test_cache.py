@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import pytest
 from pets import SIZE, Recorder, fill, picture, same
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import SPLITS, load, loading
-from edgecnn.data.cache import write
+from edgecnn.data import SPLITS, building, cache_check, copies, load
+from edgecnn.data.cache import find, write
+from edgecnn.data.cache_check import signed
 from edgecnn.data.catalogue import opened
+from edgecnn.data.origin import Origin
 from edgecnn.data.sources import Read
 from edgecnn.errors import BadData
 
@@ -52,6 +56,94 @@ def test_mean_std_and_order_share_the_cache(folder):
 def test_a_changed_picture_is_decoded_anew(folder):
     before = load(folder, SIZE).digest
     (folder / "cat" / "000.ppm").write_bytes(picture(999))
+    assert load(folder, SIZE).digest != before
+
+
+PARTS = ("pictures.npy", "manifest.json", "labels.npy", "names", "name_ends.npy")
+
+
+def assert_built_again(folder, place, expected) -> None:
+    """The content is right, and the cache then holds it: nothing fails for ever."""
+    for tracked in (1, 0):
+        told = Recorder()
+        assert told_by(load(folder, SIZE, progress=told)) == expected
+        assert len(told.tracked) == tracked
+    assert [p.name for p in place.parent.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize("file", PARTS)
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "other end", "gone"])
+def test_every_damage_of_a_cache_is_found(folder, cache, file, damage):
+    expected = told_by(load(folder, SIZE))
+    (place,) = (cache / "decoded").iterdir()
+    content = (place / file).read_bytes()
+    flipped = content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]
+    spoilt = {"empty": b"", "cut": content[: len(content) // 2], "flipped": flipped, "other end": content[:-4] + b"\x07" * 4}
+    (place / file).unlink()
+    if damage != "gone":
+        (place / file).write_bytes(spoilt[damage])
+    assert_built_again(folder, place, expected)
+
+
+KEYS = ("classes", "counts", "digest", "skipped", "findings", "multi_label", "totals", "seals")
+VALUES = ("x", None, [[1]], [None], {"train": "x"}, 1e308, [{"kind": 1}], -1)
+MANIFESTS = {
+    "deep": lambda raw: "[" * 100_000,
+    "list": lambda raw: "[]",
+    "huge number": lambda raw: signed({**raw, "counts": {"train": 10**400, "val": 0, "test": 0}}),
+    "no seal": lambda raw: signed({**raw, "seals": {}}),
+    "other file": lambda raw: signed({**raw, "seals": {**raw["seals"], "../x": raw["seals"]["names"]}}),
+    "other totals": lambda raw: signed({**raw, "totals": raw["totals"][:-1]}),
+    "fewer classes": lambda raw: signed({**raw, "classes": raw["classes"][:1]}),
+    **{f"{key} {value}": lambda raw, key=key, value=value: signed({**raw, key: value}) for key in KEYS for value in VALUES if (key, value) != ("digest", "x")},
+}
+
+
+def test_a_hostile_manifest_is_no_manifest(folder, cache):
+    expected = told_by(load(folder, SIZE))
+    (place,) = (cache / "decoded").iterdir()
+    whole = (place / "manifest.json").read_text()
+    raw = json.loads(whole)
+    assert signed({**raw, "crc32": None}) != whole
+    del raw["crc32"]
+    assert signed(raw) == whole
+    for name, change in MANIFESTS.items():
+        (place / "manifest.json").write_text(change(raw))
+        assert find(place.name) is None, name
+    (place / "manifest.json").write_text(whole.replace(raw["digest"][:8], raw["digest"][8:16]))
+    assert find(place.name) is None
+    (place / "manifest.json").write_text(whole)
+    assert find(place.name) is not None
+    (place / "manifest.json").write_text(MANIFESTS["deep"](None))
+    assert_built_again(folder, place, expected)
+
+
+def test_a_large_set_is_summed_in_part_as_long_as_nobody_touches_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_check, "BLOCK", 64)
+    path = tmp_path / "pictures.npy"
+    path.write_bytes(os.urandom(64 * 1000))
+    sealed = cache_check.seal(path)
+    read = []
+    monkeypatch.setattr(cache_check.zlib, "crc32", lambda block, crc32=zlib.crc32: read.append(1) or crc32(block))
+    cache_check.check(path, sealed, whole=False)
+    assert len(read) == cache_check.SAMPLE
+    cache_check.check(path, sealed, whole=True)
+    assert len(read) == cache_check.SAMPLE + 1000
+    times = path.stat()
+    with open(path, "r+b") as stream:
+        stream.seek(64 * 777)
+        stream.write(b"other")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # the time of change tells all the same
+    with pytest.raises(cache_check.DamagedCache, match="other content"):
+        cache_check.check(path, sealed, whole=False)
+
+
+def test_a_changed_picture_with_its_old_time_and_size_is_decoded_anew(folder):
+    before, path = load(folder, SIZE).digest, folder / "cat" / "000.ppm"
+    status = path.stat()
+    path.write_bytes(picture(999))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
     assert load(folder, SIZE).digest != before
 
 
@@ -173,9 +265,13 @@ def test_what_a_first_load_holds_does_not_grow_with_the_pictures(tmp_path):
     for count in (1500, 5000):
         tracemalloc.start()
         with opened(tmp_path / "catalogue") as found:
-            rows, _ = loading._fill(found, loading.Origin(Many(count)))
-            assert sum(1 for _ in loading._contents(found, Many(count))) == rows == count
-            loading._digest(("a",), found.entries())
+            rows, _ = building.fill(found, Origin(Many(count)))
+            assert sum(1 for _ in building.contents(found, Many(count))) == rows == count
+            found.add_pixels((row, (row // 2).to_bytes(16, "big")) for row in range(count))
+            assert copies.join(found) > 0
+            assert [finding.kind for finding in copies.findings(found)] == ["two labels"]
+            assert list(found.old_rows()) != list(range(count))
+            building.digest(("a",), found.entries())
             write(tmp_path, [np.broadcast_to(np.int64(1), count)], found.names())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

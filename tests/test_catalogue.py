@@ -7,6 +7,7 @@ import random
 import pytest
 from helpers import python
 
+from edgecnn.data import copies
 from edgecnn.data.catalogue import Entry, opened
 
 # Code points below, among and above the surrogates that stand for bytes which are no UTF-8.
@@ -64,10 +65,33 @@ def test_the_last_of_each_class_go_to_val(catalogue):
     assert catalogue.totals()["test", "a"] == 1
 
 
-def test_twins_are_counted_as_often_as_they_are_held_out(catalogue):
-    held_out = [entry("val", "a/3", b"same"), entry("test", "a/4", b"same"), entry("test", "a/5", b"other"), entry("val", "a/6", b"other")]
-    filled(catalogue, entry("train", "a/1", b"same"), entry("train", "a/2", b"same"), *held_out)
-    assert catalogue.twins() == 2
+def pixels(catalogue, hashes: dict[str, bytes]) -> None:
+    rows = {name: row for row, name in enumerate(catalogue.names())}
+    catalogue.number_rows()
+    catalogue.add_pixels((rows[name], hashed) for name, hashed in hashes.items())
+
+
+def test_copies_are_counted_as_often_as_they_are_held_out(catalogue):
+    held_out = [entry("val", "a/3", b"3"), entry("test", "a/4", b"4"), entry("test", "a/5", b"5"), entry("val", "a/6", b"6")]
+    filled(catalogue, entry("train", "a/1", b"1"), entry("train", "a/2", b"2"), *held_out)
+    pixels(catalogue, {f"a/{i}": b"same" if i < 5 else bytes([i]) for i in range(1, 7)})
+    assert copies.join(catalogue) == 0
+    (leak,) = copies.findings(catalogue)
+    assert (leak.kind, leak.count, leak.names) == ("leak", 2, ("a/3 is a/1", "a/4 is a/1"))
+
+
+def test_drawn_copies_follow_the_smallest_hash_and_no_other_moves(catalogue):
+    given = [Entry("test", "a", "a/8", b"8"), Entry("val", "b", "b/9", b"9")]
+    drawn = [Entry(split, name[0], name, sha256, drawn=True) for split, name, sha256 in (("train", "a/1", b"2"), ("test", "b/2", b"1"), ("val", "a/3", b"3"))]
+    filled(catalogue, *given, *drawn, Entry("val", "a", "a/4", b"0", drawn=True))
+    pixels(catalogue, {"a/1": b"x", "b/2": b"x", "a/3": b"x", "b/9": b"x", "a/8": b"y", "a/4": b"z"})
+    assert copies.join(catalogue) == 2
+    assert {e.name: e.split for e in catalogue.entries()} == {"a/1": "test", "b/2": "test", "a/3": "test", "a/4": "val", "a/8": "test", "b/9": "val"}
+    leak, labels = copies.findings(catalogue)
+    assert (leak.kind, leak.count) == ("leak", 3)
+    assert (labels.kind, labels.count) == ("two labels", 4)
+    assert leak.strict
+    assert labels.strict
 
 
 def test_a_place_that_cannot_be_written_is_an_error_of_the_system(tmp_path):
@@ -78,6 +102,7 @@ def test_a_place_that_cannot_be_written_is_an_error_of_the_system(tmp_path):
 FULL = """
 import resource, sys
 from pathlib import Path
+from edgecnn.data import copies
 from edgecnn.data.catalogue import opened
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 path = Path({path!r})

@@ -139,7 +139,7 @@ def test_no_pictures_and_no_records_is_refused(model: Path, tmp_path: Path):
     copy = tmp_path / "bare.keras"
     copy.write_bytes(model.read_bytes())
     with pytest.raises(NoCalibration, match="--data"):
-        export(copy, settings=Export(schemes=("int8",)))
+        export(copy, settings=Export(schemes=("int8",)), preprocessing=Preprocessing(32, 32))
     assert snapshot(tmp_path).keys() == {"bare.keras"}
 
 
@@ -171,7 +171,7 @@ def test_an_untrained_constant_network_is_refused(tmp_path: Path):
     path = tmp_path / "constant.keras"
     keras.Model(image, row).save(path)
     with pytest.raises(CheckFailed, match="same answer to every picture"):
-        export(path)
+        export(path, preprocessing=Preprocessing(16, 16))
 
 
 @pytest.mark.parametrize("fmt", ["tflite", "onnx"])

@@ -134,7 +134,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, suffix):
     path = saved(build("lenet"), tmp_path / f"lenet{suffix}")
     path.write_bytes(path.read_bytes()[:20000])
-    with pytest.raises(BadFile, match="cut off or damaged|Keras cannot read it") as caught:
+    with pytest.raises(BadFile, match=r"cut off or damaged|Keras cannot read it") as caught:
         weights.take(build("lenet"), path)
     assert "\n" not in str(caught.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -10,9 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
 
+# In the names of folders that are being built, and of bundles that make way for a new one.
+_BUILDING, _OLD = ".building-", "-old-"
 # Lists every file of a bundle, itself excepted.
 LIST, FORMAT = "bundle.json", "edgecnn.bundle/1"
 
@@ -43,18 +46,33 @@ def replacing(folder: Path) -> Iterator[Path]:
     check_free(folder)
     beside = folder.absolute().parent
     try:
-        building = Path(tempfile.mkdtemp(dir=beside, prefix=(mark := f".{folder.name}.part-")))
+        building = Path(tempfile.mkdtemp(dir=beside, prefix=f".{folder.name}{_BUILDING}"))
     except OSError as error:
         raise BadFile(f"cannot write into {beside}: {files.reason(error)}; choose another place with --out") from error
-    files.sweep(beside, mark)
     try:
-        yield building
-        building.chmod(0o777 & ~_umask())
-        _swap(building, folder)
+        with files.held(building):
+            _sweep(folder)
+            yield building
+            building.chmod(0o777 & ~_umask())
+            _swap(building, folder)
     except OSError as error:
         raise BadFile(f"cannot write {folder}: {files.reason(error)}; nothing was changed there") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Clean up after runs for this folder that were killed: half a bundle goes, and a bundle that was moved out of the way comes back."""
+    beside, name = folder.absolute().parent, glob.escape(f".{folder.name}")
+    with contextlib.suppress(OSError):
+        for left in (*beside.glob(f"{name}{_BUILDING}*"), *beside.glob(f"{name}{_OLD}*")):
+            if files.is_held(left):
+                continue
+            if left.name.startswith(f".{folder.name}{_OLD}") and any(left.iterdir()) and not folder.exists():
+                left.rename(folder)
+            else:
+                shutil.rmtree(left)
+    files.sweep(beside, f".{folder.name}.part-")  # of releases that told by the age
 
 
 def write_list(folder: Path, told: dict[str, object]) -> Path:
@@ -65,9 +83,9 @@ def write_list(folder: Path, told: dict[str, object]) -> Path:
 
 def _listed(folder: Path) -> set[str]:
     try:
-        told = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        told = untrusted.loads_json(files.read_bytes(folder / LIST, "list of a bundle's files"), folder / LIST, "the list of a bundle's files")
         return set(told["files"]) if told["format"] == FORMAT else set()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # missing, damaged, or not ours
         return set()
 
 
@@ -76,14 +94,15 @@ def _swap(building: Path, folder: Path) -> None:
     if not folder.exists():
         building.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(dir=building.parent, prefix=f".{folder.name}-old-"))
-    folder.rename(old)
-    try:
-        building.rename(folder)
-    except BaseException:  # Ctrl-C and SIGTERM too
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    old = Path(tempfile.mkdtemp(dir=building.parent, prefix=f".{folder.name}{_OLD}"))
+    with files.held(folder):
+        folder.rename(old)
+        try:
+            building.rename(folder)
+        except BaseException:  # Ctrl-C and SIGTERM too
+            old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

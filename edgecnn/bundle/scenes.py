@@ -86,7 +86,7 @@ def from_folder(path: str | os.PathLike[str], count: int) -> list[Taken]:
 
 def from_data(name: str | os.PathLike[str], preprocessing: Preprocessing, count: int) -> list[Taken]:
     """`count` test pictures of a data set, evenly spread over its classes; BadData when it has none."""
-    loaded = data.load(name, preprocessing)
+    loaded = data.load(name, preprocessing, need_train=False)
     split = loaded.splits["test"]
     if not len(split):
         raise BadData(f"{name} has no test pictures to cut golden ones from; name a folder of pictures instead")

@@ -11,6 +11,7 @@ from edgecnn import files
 from edgecnn.bundle import Context, apps
 from edgecnn.bundle import golden as vectors
 from edgecnn.bundle.golden import Golden
+from edgecnn.data.geometry import short_sides
 from edgecnn.runtime.contract import Tensor
 
 # Template -> where it goes.
@@ -41,13 +42,14 @@ def spec(golden: Golden) -> dict[str, Any]:
     said = golden.preprocessing
     return {
         "file": golden.model, "sha256": golden.sha256, "width": said.width, "height": said.height, "order": said.order,
-        "mean": list(said.mean), "std": list(said.std), "resize": said.resize,
+        "mean": list(said.mean), "std": list(said.std), "resize": said.resize, "filter": said.resize_filter,
+        "scaled": list(short_sides(said)) if said.crop_fraction < 1 else None, "bars": list(said.pad_color),
         "input": {
             "name": golden.input.name, "dims": list(golden.pictures[0].input.shape), "dtype": golden.input.dtype, **_scale(golden.input),
             "channelsFirst": golden.channels_first,
         },
         "output": {"name": golden.output.name, **_scale(golden.output)},
-        "softmax": not golden.gives_probabilities, "labelOffset": golden.label_offset, "labels": list(apps.names(golden)),
+        "scoreKind": golden.score_kind.value, "labelOffset": golden.label_offset, "labels": list(apps.names(golden)),
     }  # fmt: skip
 
 

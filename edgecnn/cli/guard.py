@@ -15,7 +15,9 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 
+from edgecnn.cli.terminal import SafeStream
 from edgecnn.errors import EdgeCNNError
+from edgecnn.untrusted import printable
 
 DEBUG = "EDGECNN_DEBUG"
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -29,7 +31,7 @@ def guarded(action: Callable[[], int]) -> int:
     """Run `action` and return its exit code, or the code of what it raised. With EDGECNN_DEBUG set, logs and tracebacks are shown."""
     _open_closed_streams()
     try:
-        with _any_letter(sys.stdout), _quiet(), _terminable():
+        with _any_letter(sys.stdout), _quiet(), _terminable(), _printable_streams():
             code = _finished(action)
             sys.stdout.flush()
             return code
@@ -41,9 +43,22 @@ def guarded(action: Callable[[], int]) -> int:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         with contextlib.suppress(OSError):
-            print("edgecnn: " + " ".join(message.split()), file=sys.stderr, flush=True)
+            print("edgecnn: " + printable(" ".join(message.split())), file=sys.stderr, flush=True)
         _settle_stdout()
         return code
+
+
+@contextlib.contextmanager
+def _printable_streams() -> Iterator[None]:
+    """Put streams that spell out control characters in front of stdout and stderr."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (SafeStream(stream) for stream in before)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        sys.stdout, sys.stderr = before
 
 
 def _open_closed_streams() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from edgecnn.cli.terminal import console
 from edgecnn.progress import Advance, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -52,14 +53,13 @@ class Bars(Progress):
     @contextlib.contextmanager
     def track(self, text: str, total: int) -> Iterator[Advance]:
         """Draw a bar called `text`."""
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Drawing
 
         name, remark = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[note]}", markup=False)
         columns = (name, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), remark)
         done, note, one_at_a_time = 0, "", threading.Lock()
-        with Drawing(*columns, console=Console(stderr=True), transient=True) as drawing:
+        with Drawing(*columns, console=console(sys.stderr), transient=True) as drawing:
             task = drawing.add_task(text, total=total, note="")
 
             def advance(units: int, new_note: str = "") -> None:

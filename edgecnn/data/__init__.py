@@ -65,14 +65,40 @@ class Split:
         pictures: uint8 RGB [N, H, W, 3], upright; may be memory-mapped, never written.
         labels: int64 [N], indices into the data set's class names.
         names: of the picture files inside the source, [N].
+        targets: of a multi-label set, uint8 [N, labels], 1 where a label holds; `labels` are then all -1. None where each picture has one class.
     """
 
     pictures: np.ndarray
     labels: np.ndarray
     names: Sequence[str]
+    targets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a source that its user should know, though the set can be used.
+
+    Attributes:
+        kind: "passed over", "left out", "leak", "two labels", "merged", "case" or "nested".
+        count: files or classes that it is about.
+        names: the first few of them.
+        text: one line without the names.
+        strict: whether `load(strict=True)` refuses the set for it.
+    """
+
+    kind: str
+    count: int
+    names: tuple[str, ...]
+    text: str
+    strict: bool = False
+
+    def line(self) -> str:
+        """The text, and the first names."""
+        more = ", ..." if self.count > len(self.names) else ""
+        return f"{self.text}: {', '.join(self.names)}{more}" if self.names else self.text
 
 
 @dataclass(frozen=True)
@@ -81,11 +107,12 @@ class Dataset:
 
     Attributes:
         name: table name, or the folder's or archive's stem.
-        classes: class names, sorted as they are numbered.
+        classes: class names in the order of their numbers; of a multi-label set the names of the columns of `Split.targets`.
         splits: "train", "val" and "test".
         digest: SHA-256 over names, labels, splits and bytes of the pictures; the same for a folder and for the archive made of it.
         skipped: (picture name, reason) of every file that could not be decoded.
         flip: whether a mirrored picture keeps its label; False where nobody said so.
+        findings: what was passed over, left out, merged or found twice.
     """
 
     name: str
@@ -94,6 +121,12 @@ class Dataset:
     digest: str
     skipped: tuple[tuple[str, str], ...] = ()
     flip: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a picture may have several labels or none: then `Split.targets` say which."""
+        return any(split.targets is not None for split in self.splits.values())
 
     def ref(self) -> DataRef:
         """What a card keeps of the data set."""
@@ -114,24 +147,51 @@ def load(
     *,
     strict: bool = False,
     progress: Progress = SILENT,
+    need_train: bool = True,
 ) -> Dataset:
     """Load a data set at the size and by the resize rule of `preprocessing`.
 
+    Layouts, below any folders that hold everything: `<class>/<image>`; `<split>/<class>/<image>` with splits train, val (also valid, validation, dev) and
+    test (also eval), alone or with words such as `_set`, `_images` or `seg_`; class folders in folders (`animals/cat/<image>`: the class is `animals/cat`);
+    or a table `labels.csv` beside the images, see `edgecnn.data.tables`. Unlabelled folders beside labelled splits are left out.
+
+    What has no split of its own is split by the SHA-256 of the image's file: 70 % train, 10 % val, 20 % test. Images with the same pixels go together.
+    Where only val or only test has no folder, train gives its 10 % or 20 %.
+
     Args:
-        source: a name from DATASETS, a folder, or a .tar, .tar.gz, .tar.xz or .zip file. Layout `<class>/<picture>` below one optional root folder, or
-            `<split>/<class>/<picture>` with splits train, val (also valid, validation) and test. What has no split of its own is split by the SHA-256 of
-            the picture's file, so that identical files never part: 70 % train, 10 % val, 20 % test. Where only val or only test has no folder, train
-            gives its 10 % or 20 %.
+        source: a name from DATASETS, a folder, a .tar, .tar.gz, .tar.xz, .tar.bz2 or .zip file, or a table of labels (.csv) beside the images.
         preprocessing: only height, width and resize are used: pictures always come out as uint8 RGB.
-        strict: refuse a data set with a corrupt picture instead of skipping it.
+        strict: refuse a data set with corrupt, passed-over, left-out or leaking images instead of telling of them.
+        progress: told of all that was skipped or found.
+        need_train: refuse what cannot be trained and validated; False takes sets with test images alone.
 
     Raises:
-        UnknownName: neither a data set nor a path. BadFile: the archive cannot be read. BadData: empty, one class only, a class without
-            pictures in train, or (strict) a corrupt picture.
+        UnknownName: neither a data set nor a path. BadFile: the archive or the table cannot be read. BadData: empty, one class only, a class whose
+            files can all not be used, a class without pictures in train, or (strict) any finding.
     """
     from edgecnn.data import loading
 
-    return loading.load(source, preprocessing, strict=strict, progress=progress)
+    return loading.load(source, preprocessing, strict=strict, progress=progress, need_train=need_train)
+
+
+def load_unlabelled(source: str | os.PathLike[str], preprocessing: Preprocessing, count: int, seed: int = 0, *, strict: bool = False) -> Calibration:
+    """Draw `count` images of a folder or an archive whatever its layout, for calibration alone; fewer when it has fewer.
+
+    Only those that are drawn are decoded. The manifest holds {"dataset", "digest", "split": "unlabelled", "count", "seed"}, the digest that of the drawn files.
+
+    Raises:
+        UnknownName, BadFile: as `load`. BadData: no image can be read, or (strict) one that was drawn cannot.
+    """
+    from edgecnn.data import unlabelled
+
+    return unlabelled.load(source, preprocessing, count, seed, strict=strict)
+
+
+def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Class -> split -> images; of a multi-label set the images with that label."""
+    from edgecnn.data import loading
+
+    return loading.class_counts(dataset)
 
 
 def originals(source: str | os.PathLike[str], names: Sequence[str]) -> Iterator[tuple[int, bytes]]:

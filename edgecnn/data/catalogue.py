@@ -16,8 +16,8 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -2048;
 CREATE TABLE found (number INTEGER PRIMARY KEY, member BLOB UNIQUE, sha256 BLOB, row INTEGER);
-CREATE TABLE entry (split INTEGER, label BLOB, name BLOB, sha256 BLOB, number INTEGER, PRIMARY KEY (split, label, name)) WITHOUT ROWID;
-CREATE TABLE trained (sha256 BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE entry (split INTEGER, label BLOB, name BLOB, sha256 BLOB, number INTEGER, drawn INTEGER, PRIMARY KEY (split, label, name)) WITHOUT ROWID;
+CREATE TABLE pixels (row INTEGER PRIMARY KEY, hash BLOB);
 BEGIN;
 """
 # That of the key, so that SQLite reads `entry` as it lies and needs no room to sort.
@@ -33,91 +33,95 @@ class Found(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A picture that belongs to a split: its class, its name below the root folder, and the SHA-256 of its file."""
+    """A picture that belongs to a split: its class, its name below the root folder, the SHA-256 of its file, and whether the split was drawn by it."""
 
     split: str
     label: str
     name: str
     sha256: bytes
+    drawn: bool = False
 
 
 class Catalogue:
     """Made by `opened`. First `add` what a source holds, then `place` it; from then on every entry has a row, in the order of split, class and name."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def add(self, members: Iterable[tuple[str, bytes]]) -> None:
         """Take in (name, SHA-256) in the order of the source; of equal names the first counts."""
-        rows = ((_raw(member), sha256) for member, sha256 in members)
-        self._connection.executemany("INSERT OR IGNORE INTO found (member, sha256) VALUES (?, ?)", rows)
+        rows = ((raw(member), sha256) for member, sha256 in members)
+        self.connection.executemany("INSERT OR IGNORE INTO found (member, sha256) VALUES (?, ?)", rows)
 
     def found(self) -> Iterator[Found]:
         """All pictures, in the order of the source."""
-        for number, member, sha256 in self._connection.execute("SELECT number, member, sha256 FROM found ORDER BY number"):
-            yield Found(number, _text(member), sha256)
+        for number, member, sha256 in self.connection.execute("SELECT number, member, sha256 FROM found ORDER BY number"):
+            yield Found(number, text(member), sha256)
 
     def members(self) -> Iterator[str]:
         """The names of all pictures, in the order of the source."""
-        return (_text(member) for (member,) in self._connection.execute("SELECT member FROM found ORDER BY number"))
+        return (text(member) for (member,) in self.connection.execute("SELECT member FROM found ORDER BY number"))
 
     def place(self, entries: Iterable[tuple[int, Entry]]) -> None:
         """Take in where pictures belong, each with its number; those that are left out belong nowhere."""
-        rows = ((SPLITS.index(e.split), _raw(e.label), _raw(e.name), e.sha256, number) for number, e in entries)
-        self._connection.executemany("INSERT INTO entry (split, label, name, sha256, number) VALUES (?, ?, ?, ?, ?)", rows)
+        rows = ((SPLITS.index(e.split), raw(e.label), raw(e.name), e.sha256, number, e.drawn) for number, e in entries)
+        self.connection.executemany("INSERT INTO entry (split, label, name, sha256, number, drawn) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def last_to_val(self, count: int) -> None:
         """Move the last `count` training pictures of each class, by name, to val; those that are there return to train first."""
         train, val = SPLITS.index("train"), SPLITS.index("val")
-        self._connection.execute("UPDATE entry SET split = ? WHERE split = ?", (train, val))
+        self.connection.execute("UPDATE entry SET split = ? WHERE split = ?", (train, val))
+        self.connection.execute("UPDATE entry SET drawn = 0")
         last = "SELECT name FROM entry WHERE split = ? AND label = ? ORDER BY name DESC LIMIT ?"
-        for (label,) in self._connection.execute("SELECT DISTINCT label FROM entry").fetchall():
-            self._connection.execute(f"UPDATE entry SET split = ? WHERE split = ? AND label = ? AND name IN ({last})", (val, train, label, train, label, count))
+        for (label,) in self.connection.execute("SELECT DISTINCT label FROM entry").fetchall():
+            self.connection.execute(f"UPDATE entry SET split = ? WHERE split = ? AND label = ? AND name IN ({last})", (val, train, label, train, label, count))
 
     def number_rows(self) -> int:
         """Give every entry its row, and return how many there are."""
-        numbers = self._connection.execute(f"SELECT number FROM entry {ORDER}")
-        self._connection.executemany("UPDATE found SET row = ? WHERE number = ?", ((row, number) for row, (number,) in enumerate(numbers)))
+        numbers = self.connection.execute(f"SELECT number FROM entry {ORDER}")
+        self.connection.executemany("UPDATE found SET row = ? WHERE number = ?", ((row, number) for row, (number,) in enumerate(numbers)))
         return self._one("SELECT count(*) FROM entry")
 
     def rows(self) -> Iterator[tuple[str, int]]:
         """(name in the source, row) of every entry, in the order of the source."""
-        found = self._connection.execute("SELECT member, row FROM found WHERE row IS NOT NULL ORDER BY number")
-        return ((_text(member), row) for member, row in found)
+        found = self.connection.execute("SELECT member, row FROM found WHERE row IS NOT NULL ORDER BY number")
+        return ((text(member), row) for member, row in found)
 
     def strays(self) -> Iterator[str]:
         """The names in the source of the pictures that belong nowhere."""
-        return (_text(member) for (member,) in self._connection.execute("SELECT member FROM found WHERE row IS NULL ORDER BY number"))
+        return (text(member) for (member,) in self.connection.execute("SELECT member FROM found WHERE row IS NULL ORDER BY number"))
 
     def remove(self, rows: Collection[int]) -> dict[int, str]:
         """Take entries out again; row -> name of those. The rows of the others stay as they are until all is told."""
         gone = {row: entry for row, entry in enumerate(self.entries()) if row in rows} if rows else {}
-        keys = ((SPLITS.index(e.split), _raw(e.label), _raw(e.name)) for e in gone.values())
-        self._connection.executemany("DELETE FROM entry WHERE split = ? AND label = ? AND name = ?", keys)
+        keys = ((SPLITS.index(e.split), raw(e.label), raw(e.name)) for e in gone.values())
+        self.connection.executemany("DELETE FROM entry WHERE split = ? AND label = ? AND name = ?", keys)
         return {row: entry.name for row, entry in gone.items()}
 
     def entries(self) -> Iterator[Entry]:
         """All entries, in the order of their rows."""
-        for split, label, name, sha256 in self._connection.execute(f"SELECT split, label, name, sha256 FROM entry {ORDER}"):
-            yield Entry(SPLITS[split], _text(label), _text(name), sha256)
+        for split, label, name, sha256 in self.connection.execute(f"SELECT split, label, name, sha256 FROM entry {ORDER}"):
+            yield Entry(SPLITS[split], text(label), text(name), sha256)
 
     def names(self) -> Iterator[str]:
         """The name of every entry, in the order of their rows."""
-        return (_text(name) for (name,) in self._connection.execute(f"SELECT name FROM entry {ORDER}"))
+        return (text(name) for (name,) in self.connection.execute(f"SELECT name FROM entry {ORDER}"))
 
     def totals(self) -> dict[tuple[str, str], int]:
         """(split, class) -> entries, in the order of their rows."""
-        found = self._connection.execute("SELECT split, label, count(*) FROM entry GROUP BY split, label ORDER BY split, label")
-        return {(SPLITS[split], _text(label)): count for split, label, count in found}
+        found = self.connection.execute("SELECT split, label, count(*) FROM entry GROUP BY split, label ORDER BY split, label")
+        return {(SPLITS[split], text(label)): count for split, label, count in found}
 
-    def twins(self) -> int:
-        """How many val and test entries are byte for byte in train too."""
-        train = SPLITS.index("train")
-        self._connection.execute("INSERT OR IGNORE INTO trained SELECT sha256 FROM entry WHERE split = ?", (train,))
-        return self._one("SELECT count(*) FROM entry WHERE split <> ? AND EXISTS (SELECT 1 FROM trained WHERE trained.sha256 = entry.sha256)", train)
+    def add_pixels(self, hashes: Iterable[tuple[int, bytes]]) -> None:
+        """Take in (row, hash of the decoded image)."""
+        self.connection.executemany("INSERT INTO pixels (row, hash) VALUES (?, ?)", hashes)
+
+    def old_rows(self) -> Iterator[int]:
+        """The row that `number_rows` gave each entry, in the order that the entries have now."""
+        return (row for (row,) in self.connection.execute(f"SELECT found.row FROM entry JOIN found USING (number) {ORDER}"))
 
     def _one(self, question: str, *values: object) -> int:
-        return self._connection.execute(question, values).fetchone()[0]
+        return self.connection.execute(question, values).fetchone()[0]
 
 
 @contextlib.contextmanager
@@ -139,10 +143,10 @@ def opened(path: Path | None) -> Iterator[Catalogue]:
             path.unlink(missing_ok=True)
 
 
-def _raw(text: str) -> bytes:
+def raw(text: str) -> bytes:
     """Bytes that sort as the strings do, also those with surrogates, which stand for bytes that are no UTF-8."""
     return text.encode("utf-8", "surrogatepass")
 
 
-def _text(raw: bytes) -> str:
+def text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.data import pictures
+from edgecnn.data.image_formats import suffix_of
 from edgecnn.errors import BadFile
 from edgecnn.progress import Advance
 
@@ -52,45 +53,87 @@ class FileRows:
         self._file.close()
 
 
-def decode_into(rows: Rows, contents: Iterable[tuple[int, bytes]], preprocessing: Preprocessing, advance: Advance) -> dict[int, str]:
+# (row, name, bytes) of an image file.
+Content = tuple[int, str, bytes]
+
+# Told of (row, hash of the pixels), some at a time.
+TakeHashes = Callable[[list[tuple[int, bytes]]], None]
+_AT_ONCE = 1024
+
+
+def decode_into(rows: Rows, contents: Iterable[Content], preprocessing: Preprocessing, advance: Advance, hashes: TakeHashes) -> dict[int, str]:
     """Decode picture files into their rows; a row that cannot be decoded stays black and is returned with the reason.
 
     Args:
         rows: uint8 [N, height, width, 3], or a file of that shape.
-        contents: (row, bytes of a picture file).
+        contents: (row, name, bytes of a picture file).
         preprocessing: size and resize rule.
         advance: told of every picture.
+        hashes: told of the hash of each picture's pixels, see `pictures.decode_and_hash`.
     """
     broken: dict[int, str] = {}
+    pairs: list[tuple[int, bytes]] = []
     black = np.zeros((preprocessing.height, preprocessing.width, 3), np.uint8)
     with pictures.quiet():
         for row, decoded in _in_order(contents, preprocessing):
             if isinstance(decoded, BadFile):
                 broken[row] = str(decoded)
-            rows[row] = black if isinstance(decoded, BadFile) else decoded
+                rows[row] = black
+            else:
+                rows[row] = decoded[0]
+                pairs.append((row, decoded[1]))
+            if len(pairs) >= _AT_ONCE:
+                hashes(pairs)
+                pairs.clear()
             advance(1, f"{len(broken)} skipped" if broken else "")
+    hashes(pairs)
     return broken
 
 
-def _in_order(contents: Iterable[tuple[int, bytes]], preprocessing: Preprocessing) -> Iterator[tuple[int, np.ndarray | BadFile]]:
+def rearrange(rows: Rows, old: np.ndarray) -> None:
+    """Move rows in place, so that row i holds what row old[i] held; each is moved once, and one is in memory.
+
+    Args:
+        rows: of any number.
+        old: int64 [n], all different; it is used up.
+    """
+    count = len(old)
+    waited_for = np.zeros(count, bool)
+    waited_for[old[old < count]] = True
+    # First the rows that nobody waits for, each with all that follow from it; what is left then goes round in circles.
+    for start in np.flatnonzero(~waited_for):
+        row = int(start)
+        while row < count:
+            source, old[row] = int(old[row]), row
+            rows[row] = rows[source]
+            row = source
+    for start in np.flatnonzero(old != np.arange(count)):
+        first, row = np.array(rows[start]), int(start)
+        while (source := int(old[row])) != row:
+            rows[row] = first if source == start else rows[source]
+            old[row] = row
+            row = source
+
+
+def _in_order(contents: Iterable[Content], preprocessing: Preprocessing) -> Iterator[tuple[int, tuple[np.ndarray, bytes] | BadFile]]:
     """Decode on all cores with few pictures waiting: Pillow lets go of the interpreter lock."""
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting: deque[tuple[int, Future]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for row, content in contents:
-            waiting.append((row, pool.submit(_try, content, preprocessing)))
+        for row, name, content in contents:
+            waiting.append((row, pool.submit(_try, content, preprocessing, suffix_of(name))))
             if len(waiting) >= 8 * workers:
                 yield _done(waiting.popleft())
         while waiting:
             yield _done(waiting.popleft())
 
 
-def _try(content: bytes, preprocessing: Preprocessing) -> np.ndarray | BadFile:
+def _try(content: bytes, preprocessing: Preprocessing, suffix: str) -> tuple[np.ndarray, bytes] | BadFile:
     try:
-        return pictures.decode_bytes(content, preprocessing)
+        return pictures.decode_and_hash(content, preprocessing, suffix)
     except BadFile as error:
         return error
 
 
-def _done(item: tuple[int, Future]) -> tuple[int, np.ndarray | BadFile]:
+def _done(item: tuple[int, Future]) -> tuple[int, tuple[np.ndarray, bytes] | BadFile]:
     return item[0], item[1].result()

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from edgecnn import files
 from edgecnn.card import Preprocessing
-from edgecnn.data import resampling
+from edgecnn.data import image_formats, resampling
 from edgecnn.errors import BadData, BadFile
 
-# What Pillow may take a file for, whatever its suffix says; JPEG includes the MPO that phones write. EPS, which would start Ghostscript, stays out.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+# Bytes of a hash of decoded pixels: a million have two alike by chance once in 10^26 sets.
+HASH_BYTES = 16
+
+T = TypeVar("T")
 
 # Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB.
 MOST_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+
+
+EXPECTED = "expected a whole JPEG, PNG, BMP, GIF, WebP, AVIF, TIFF or PPM picture"
 
 
 def decode_file(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:
@@ -29,20 +36,41 @@ def decode_file(path: str | os.PathLike[str], preprocessing: Preprocessing) -> n
     content = files.read_bytes(path, "picture")
     with quiet():
         try:
-            return decode_bytes(content, preprocessing)
+            return decode_bytes(content, preprocessing, image_formats.suffix_of(Path(path).name))
         except BadFile as error:
-            raise BadFile(f"{Path(path)}: {error}; expected a whole JPEG, PNG, BMP, GIF, WebP, TIFF or PPM picture") from error
+            raise BadFile(f"{Path(path)}: {error}; {EXPECTED}") from error
 
 
-def decode_bytes(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
+def decode_bytes(content: bytes, preprocessing: Preprocessing, suffix: str = "") -> np.ndarray:
     """A picture file's bytes as upright uint8 RGB [height, width, 3] by the resize rule of `preprocessing`.
 
     Transparent pixels are laid over white, as a page shows them: what lies hidden under them is arbitrary. Of an animation the first frame counts.
 
+    Args:
+        content: of the file; its first bytes say what it is.
+        preprocessing: size and resize rule.
+        suffix: of the file's name, for formats that have no mark of their own, such as TGA.
+
     Raises:
         BadFile: not a picture, cut short, or too large; the message is the bare reason.
     """
-    return _decoded(content, lambda image: resampling.resize(_rgb(ImageOps.exif_transpose(image)), preprocessing))
+    return _decoded(content, lambda image: resampling.resize(_rgb(ImageOps.exif_transpose(image)), preprocessing), suffix)
+
+
+def decode_and_hash(content: bytes, preprocessing: Preprocessing, suffix: str = "") -> tuple[np.ndarray, bytes]:
+    """As `decode_bytes`, and the hash of the upright RGB pixels at their own size: equal for all files that show the same pixels.
+
+    A copy saved again without loss has the same hash; one that was compressed anew or resized has not.
+    """
+
+    def finish(image: Image.Image) -> tuple[np.ndarray, bytes]:
+        upright = _rgb(ImageOps.exif_transpose(image))
+        pixels = np.ascontiguousarray(upright)
+        digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=HASH_BYTES)
+        digest.update(pixels)
+        return resampling.resize(upright, preprocessing), digest.digest()
+
+    return _decoded(content, finish, suffix)
 
 
 def any_picture(picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -67,7 +95,7 @@ def any_picture(picture: str | os.PathLike[str] | bytes | np.ndarray | Image.Ima
                 return resampling.resize(_rgb(ImageOps.exif_transpose(picture)), preprocessing)
             return decode_bytes(bytes(picture), preprocessing)
         except BadFile as error:
-            raise BadFile(f"{type(picture).__name__} given as a picture: {error}; expected a whole JPEG, PNG, BMP, GIF, WebP, TIFF or PPM picture") from error
+            raise BadFile(f"{type(picture).__name__} given as a picture: {error}; {EXPECTED}") from error
         except OSError as error:  # Pillow reads an image's pixels when they are first asked for
             raise BadFile(f"{type(picture).__name__} given as a picture: damaged picture ({error})") from error
 
@@ -82,12 +110,12 @@ def whole(content: bytes, *, upright: bool = True) -> np.ndarray:
     return _decoded(content, lambda image: np.asarray(_rgb(ImageOps.exif_transpose(image) if upright else image)))
 
 
-def _decoded(content: bytes, finish: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
-    """The array that `finish` makes of the opened picture, and every failure of Pillow's in words."""
+def _decoded(content: bytes, finish: Callable[[Image.Image], T], suffix: str = "") -> T:
+    """What `finish` makes of the opened picture, and every failure of Pillow's in words."""
     if not content:
         raise BadFile("empty (0 bytes)")
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=image_formats.formats(suffix)) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             return finish(image)
@@ -121,10 +149,17 @@ def _rgb(image: Image.Image) -> Image.Image:
         return _from_16_bits(image).convert("RGB")
     if image.mode == "F":
         raise BadFile("floating-point pixels, whose range nobody states")
+    if image.mode == "LAB":
+        return _from_lab(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    """CIE L*a*b*, which print shops keep in TIFF files, as sRGB."""
+    return ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB")
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:

@@ -1,25 +1,39 @@
-"""Which picture belongs to which class and split: by given lists, by split folders, or by a fixed hash rule."""
+"""Which picture belongs to which class and split: by a table or lists, by split folders, or by a fixed hash rule."""
 
 from __future__ import annotations
 
-import itertools
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgecnn import files
-from edgecnn.data import SPLITS
+from edgecnn.data import SPLITS, Finding, layout
 from edgecnn.data.catalogue import Catalogue, Entry
-from edgecnn.errors import BadData, BadFile
-
-FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
-
-LAYOUT = "expected <class>/<picture> or <train|val|test>/<class>/<picture>, below one root folder at most"
+from edgecnn.data.layout import Layout
+from edgecnn.data.tables import BETWEEN
+from edgecnn.errors import BadData, BadFile, UnlabelledError
 
 # scikit-learn's digits come writer by writer, each with the same form of some 130 digits. Whole writers are held out: a random split would mix a
 # person's digits and report too much. The last three forms are the test split, the one before them is val.
 DIGITS_STARTS = {"train": 0, "val": 1287, "test": 1415}
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What became of the pictures of a catalogue.
+
+    Attributes:
+        layout: how the folders were read; of lists only its root counts.
+        strays: (name, reason) of the pictures that belong nowhere.
+        findings: what was merged, left out, or may be a mistake.
+    """
+
+    layout: Layout
+    strays: list[tuple[str, str]]
+    findings: list[Finding]
 
 
 def read_lists(path: Path) -> dict[str, str]:
@@ -46,7 +60,7 @@ def digits_lists(names: Iterable[str]) -> dict[str, str]:
     return {name: max((s for s in SPLITS if DIGITS_STARTS[s] <= int(PurePosixPath(name).stem)), key=DIGITS_STARTS.__getitem__) for name in names}
 
 
-def arrange(catalogue: Catalogue, lists: Mapping[str, str] | None, val_last: int, place: str) -> tuple[int, list[tuple[str, str]]]:
+def arrange(catalogue: Catalogue, lists: Mapping[str, str] | None, val_last: int, place: str) -> tuple[int, Arranged]:
     """Sort the pictures of a catalogue into classes and splits.
 
     Args:
@@ -56,96 +70,99 @@ def arrange(catalogue: Catalogue, lists: Mapping[str, str] | None, val_last: int
         place: of the source, for errors.
 
     Returns:
-        The number of entries; and (name, reason) of the pictures that belong nowhere.
+        The number of entries, and what became of the others.
 
     Raises:
-        BadData: no pictures, no class folders, or lists that name pictures which are not there.
+        UnlabelledError: no class folders. BadData: no pictures, folders that can be read in several ways, or lists that name pictures which are not there.
     """
-    if next(catalogue.members(), None) is None:
-        raise BadData(f"no pictures in {place}; {LAYOUT}")
-    cut = len(root(catalogue.members()))
-    catalogue.place(_by_folders(catalogue, cut, place) if lists is None else _by_lists(catalogue, cut, lists, place))
+    folders = layout.folders_of(catalogue.members(), place)
+    if not folders:
+        raise BadData(f"no pictures in {place}; {layout.EXPECTED}")
+    plan = Layout(layout.root(folders)) if lists is not None else layout.resolve(folders, place)
+    catalogue.place(_by_folders(catalogue, plan) if lists is None else _by_lists(catalogue, len(plan.root), lists, place))
     if val_last:
         catalogue.last_to_val(val_last)
     count = catalogue.number_rows()
     if not count:
-        raise BadData(f"the pictures of {place} lie in no class folder; {LAYOUT}")
-    why = "in no class folder" if lists is None else "in no split list"
-    return count, [(member[cut:], why) for member in catalogue.strays()]
+        raise UnlabelledError(f"the pictures of {place} lie in no class folder; {layout.EXPECTED}, {layout.TABLE_HINT}")
+    return count, rest(catalogue, plan, "in no class folder" if lists is None else "in no split list")
 
 
-def root(members: Iterable[str]) -> str:
-    """The one folder that holds everything and can have class folders below it, and a lone split folder in it: "", or a path with a slash at its end."""
-    shared, deepest = None, 0
-    for member in members:
-        deepest = max(deepest, member.count("/"))
-        if shared is None:
-            shared = member[: member.rfind("/") + 1]
-        elif not member.startswith(shared):
-            pairs = zip(shared.split("/")[:-1], member.split("/")[:-1], strict=False)
-            shared = "".join(f"{folder}/" for folder, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    folders, depth = (shared or "").split("/")[:-1], 0
-    while depth < min(len(folders), deepest - 1) and (depth == 0 or folders[depth].lower() in FOLDERS):
-        depth += 1
-    return "".join(f"{folder}/" for folder in folders[:depth])
+def rest(catalogue: Catalogue, plan: Layout, why: str, *, together: bool = False) -> Arranged:
+    """What is told of pictures that belong nowhere: each by its name, but those of whole folders without classes, or all, `together`."""
+    strays, left, names = [], 0, []
+    for member in catalogue.strays():
+        name = member[len(plan.root) :]
+        if not (together or plan.left_out(name)):
+            strays.append((name, why))
+            continue
+        left += 1
+        if len(names) < 3:
+            names.append(name)
+    findings = list(plan.findings())
+    if left:
+        because = why if together else f"as {', '.join(sorted(plan.unlabelled))} has no class folders"
+        findings.append(Finding("left out", left, tuple(names), f"{left} pictures left out, {because}", strict=True))
+    return Arranged(plan, strays, findings)
 
 
-def check(totals: Mapping[tuple[str, str], int], place: str) -> None:
+def check(totals: Iterable[tuple[str, str, int]], place: str, *, need_train: bool = True, multi_label: bool = False) -> None:
     """Refuse, in words, what cannot be trained and validated: one class, a class without training pictures, an empty split.
 
     Args:
-        totals: (split, class) -> pictures.
+        totals: (split, class, pictures); of a multi-label set the class is all labels of a picture, see `edgecnn.data.tables`.
         place: of the source.
+        need_train: False takes any set with a class.
+        multi_label: a picture may have several labels or none; one label is enough.
     """
-    classes, splits = Counter(), Counter()
-    for (split, label), count in totals.items():
-        classes[label] += count
+    classes, splits, trained = Counter(), Counter(), set()
+    for split, label, count in totals:
         splits[split] += count
-    if len(classes) < 2:
-        raise BadData(f"{place} has one class only ({', '.join(classes) or 'none'}); expected two or more class folders with pictures")
-    for label in sorted(classes):
-        if ("train", label) not in totals:
-            raise BadData(f"class '{label}' of {place} has no picture in train (it has {classes[label]} in all); add pictures of it")
+        for name in filter(None, label.split(BETWEEN) if multi_label else [label]):
+            classes[name] += count
+            trained |= {name} if split == "train" else set()
+    if not need_train and classes:
+        return
+    if len(classes) < (1 if multi_label else 2):
+        raise UnlabelledError(f"{place} has one class only ({', '.join(classes) or 'none'}); expected two or more class folders with pictures")
+    if not splits["train"]:
+        raise BadData(
+            f"{place} has pictures in {' and '.join(sorted(splits))} only, none in train; "
+            "add train/<class>/, or name the folder that holds the class folders, which is then split"
+        )
+    for label in sorted(classes.keys() - trained):
+        near = next((f"; there is '{other}' in train" for other in sorted(trained) if other.casefold() == label.casefold()), "")
+        raise BadData(f"class '{label}' of {place} has no picture in train (it has {classes[label]} in all{near}); add pictures of it")
     for split in sorted({*SPLITS} - {*splits}):
         count = splits.total()
         raise BadData(f"{place} has {count} pictures and none in {split}; add pictures, or put some in {split}/<class>/ and the others in train/<class>/")
 
 
 def _by_lists(catalogue: Catalogue, cut: int, lists: Mapping[str, str], place: str) -> Iterator[tuple[int, Entry]]:
-    """Numbers and entries; `cut` is the length of the root folder's path."""
-    missing = set(lists)
+    """Numbers and entries; `cut` is the length of the root folder's path. Names are the same in every form that Unicode has for them."""
+    split_of = {unicodedata.normalize("NFC", name): split for name, split in lists.items()}
+    missing = set(split_of)
     for number, member, sha256 in catalogue.found():
         name = member[cut:]
-        if name in lists:
-            missing.discard(name)
-            yield number, Entry(lists[name], name.partition("/")[0], name, sha256)
+        composed = unicodedata.normalize("NFC", name)
+        if composed in split_of:
+            missing.discard(composed)
+            yield number, Entry(split_of[composed], layout.class_name([name.partition("/")[0]]), name, sha256)
     if missing:
         raise BadData(f"{len(missing)} of {len(lists)} pictures of the split lists are not in {place}, the first is {min(missing)}; get the whole data set")
 
 
-def _by_folders(catalogue: Catalogue, cut: int, place: str) -> Iterator[tuple[int, Entry]]:
-    """Numbers and entries; `cut` is the length of the root folder's path."""
-    given = _split_folders({member[cut:].partition("/")[0] for member in catalogue.members() if "/" in member[cut:]}, place)
+def _by_folders(catalogue: Catalogue, plan: Layout) -> Iterator[tuple[int, Entry]]:
+    """Numbers and entries."""
+    given = set(plan.splits.values())
     for number, member, sha256 in catalogue.found():
-        name = member[cut:]
-        folders = name.split("/")[:-1]
-        own = FOLDERS[folders[0].lower()] if given and folders else ""
-        classes = folders[1:] if given else folders
-        if classes:
-            yield number, Entry(_choose(own, given, sha256), classes[0], name, sha256)
+        name = member[len(plan.root) :]
+        if placed := plan.place(name):
+            own, label = placed
+            yield number, Entry(choose(own, given, sha256), label, name, sha256, drawn=own not in ("val", "test"))
 
 
-def _split_folders(tops: set[str], place: str) -> set[str]:
-    """The splits that have folders of their own; one such folder alone is taken for a class or a root."""
-    splits = {top for top in tops if top.lower() in FOLDERS}
-    if len(splits) < 2:
-        return set()
-    if splits != tops:
-        raise BadData(f"{place} has the split folders {', '.join(sorted(splits))} and beside them {', '.join(sorted(tops - splits)[:3])}; {LAYOUT}")
-    return {FOLDERS[top.lower()] for top in tops}
-
-
-def _choose(own: str, given: set[str], sha256: bytes) -> str:
+def choose(own: str, given: set[str], sha256: bytes) -> str:
     """The split of a picture that lies in split folder `own` ("" when there are none): train gives to those that have no folder."""
     if own in ("val", "test"):
         return own

@@ -75,6 +75,10 @@ class Format(Protocol):
         """The bytes of the file, with the card inside, and what else is to be said of the model where the format has a place for it."""
         ...
 
+    def input_note(self, content: Any, quantized: bytes) -> str:
+        """What a finished int8 file loses of the preprocessing in the float form's graph, in words; "" where there is none or it cannot be told."""
+        ...
+
     def sparse(self, content: bytes) -> bytes:
         """A finished file with kernels of many zeros stored sparse; `content` itself where the format has no such form, or none is smaller."""
         ...
@@ -100,7 +104,7 @@ class TFLite:
         return _room("tflite_float").convert(model)
 
     def for_integers(self, content: bytes) -> bytes:
-        return _room("tflite_swish").spelled_out(content)
+        return _room("tflite_swish").spelled_out(_room("input_affine_tflite").with_input_affine(content))
 
     def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 3, self.interface)
@@ -119,6 +123,7 @@ class TFLite:
 
     def quantize(self, scheme: str, content: bytes, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> bytes:
         room = _room("tflite_quantize")
+        ranges = ranges and _room("input_affine_tflite").with_exact_ranges(content, ranges)
         return room.int8(content, ranges, io, wide) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges, io)
 
     def operators(self, content: bytes) -> tuple[str, ...]:
@@ -130,6 +135,9 @@ class TFLite:
     def finish(self, content: bytes, card: Card, about: About) -> bytes:
         content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
         return _room("shipping").finished(content, card, about, self.interface)
+
+    def input_note(self, content: bytes, quantized: bytes) -> str:
+        return str(_room("input_affine_tflite").measure_input_rounding(content, quantized) or "")
 
     def sparse(self, content: bytes) -> bytes:
         return _room("sparse").sparse(content)
@@ -150,7 +158,7 @@ class ONNX:
         return _room("onnx_float").convert(model)
 
     def for_integers(self, content: Any) -> Any:
-        return content
+        return _room("input_affine_onnx").with_input_affine(content)
 
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
         return _means(self._tensors(content), pictures, preprocessing, 1, self.interface)
@@ -170,6 +178,7 @@ class ONNX:
     def quantize(self, scheme: str, content: Any, ranges: Ranges | None, io: str, wide: Collection[str] = ()) -> Any:
         room = _room("onnx_quantize")
         nodes = _room("onnx_layers").nodes(content, wide)
+        ranges = ranges and _room("input_affine_onnx").with_exact_ranges(content, ranges)
         return room.int8(content, ranges, nodes) if scheme == "int8" else room.QUANTIZERS[scheme](content, ranges)
 
     def operators(self, content: Any) -> tuple[str, ...]:
@@ -183,6 +192,11 @@ class ONNX:
         said = {"model_author": about.author, "model_license": about.license}
         entries = {EMBEDDED: card.dumps(lines=False), **{key: value for key, value in said.items() if value}}
         return _room("onnx_finish").finished(content, entries, self.interface)
+
+    def input_note(self, content: Any, quantized: bytes) -> str:
+        import onnx
+
+        return str(_room("input_affine_onnx").measure_input_rounding(content, onnx.load_from_string(quantized)) or "")
 
     def sparse(self, content: bytes) -> bytes:
         return content

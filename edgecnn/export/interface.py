@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgecnn.card import INPUT, OUTPUT, Preprocessing
-from edgecnn.runtime.base import Layout
 from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.tensor_shapes import Layout
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset
     path = zoo.find(model)
     if is_float_file(path):
         raise BadFile(f"{path} is a finished file, in which no activation ranges are recorded; expected a .keras model; export it with --data FOLDER")
+    cards.check_place(path)
     original = open_with_card(path, data=data, progress=progress).runner
     card = card_of(original, None, ())
     material = pictures.gather(card, data, Export(calibration=count), strict=False, progress=progress)

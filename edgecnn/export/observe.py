@@ -128,16 +128,21 @@ def tflite_tensors(content: bytes) -> Tensors:
     """Open what `flatbuffer.with_all_outputs` gives: XNNPACK has to hand out every activation, and that is faster than to run without it."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
+    source, rank = interpreter.get_input_details()[0]["index"], len(interpreter.get_input_details()[0]["shape"])
     watched = {d["index"]: d["name"] for d in interpreter.get_output_details()}
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        interpreter.set_tensor(source, image)
+        interpreter.set_tensor(source, _of_rank(image, rank))
         interpreter.invoke()
         # Views, not copies; the interpreter refuses its next run while one of them is alive.
         return ((name, interpreter.tensor(index)()) for index, name in watched.items())
 
     return run
+
+
+def _of_rank(image: np.ndarray, rank: int) -> np.ndarray:
+    """An image [1, H, W, C] as an input of `rank` dimensions takes it: gray ones may lack the axis of channels."""
+    return image.reshape(image.shape[:rank])
 
 
 def onnx_with_all_outputs(proto: onnx.ModelProto) -> tuple[bytes, list[str]]:
@@ -159,8 +164,9 @@ def onnx_tensors(content: bytes, names: list[str]) -> Tensors:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    rank = len(session.get_inputs()[0].shape)
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        return zip(names, session.run(names, {INPUT: image}), strict=True)
+        return zip(names, session.run(names, {INPUT: _of_rank(image, rank)}), strict=True)
 
     return run

@@ -15,9 +15,9 @@ from edgecnn.export import check, names
 from edgecnn.export.interface import Interface
 from edgecnn.export.onnx_finish import inner_graphs, rename_edges
 from edgecnn.export.onnx_simplify import quiet, simplified
-from edgecnn.runtime.base import input_layout
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.model_files import whole
+from edgecnn.runtime.tensor_shapes import input_layout
 
 # Below this opset there are no int8 weights with one scale a channel; HardSwish needs 14.
 LEAST_OPSET, OPSET = 13, 15

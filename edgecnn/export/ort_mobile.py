@@ -18,6 +18,13 @@ from onnxruntime.tools.onnx_model_utils import make_dim_param_fixed
 
 from edgecnn import files, runtime
 from edgecnn.errors import BadFile
+from edgecnn.formats.onnx import validate
+
+
+class _WithShapes(usability_checker.ModelProtoWithShapeInfo):
+    """ONNX Runtime's own, which reads this name when it ends, also where its beginning failed: Python would then print a traceback to stderr."""
+
+    _tmp_model_path = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,9 @@ def takers(path: str | os.PathLike[str]) -> list[Taker]:
         BadFile: not an .onnx.
     """
     path = _checked(path)
-    runtime.describe(path)  # of a file that cannot be read, ONNX Runtime's tool leaves a half-made object, whose end is a traceback on stderr
+    runtime.describe(path)  # checks it
     with _readable(path):
-        model = usability_checker.ModelProtoWithShapeInfo(path).model_with_shape_info
+        model = _WithShapes(path).model_with_shape_info
         return [_taker(name, check(model, True), check(model, False)) for name, check in ACCELERATORS.items()]
 
 
@@ -101,7 +108,8 @@ def _taker(name: str, own: usability_checker.PartitioningInfo, fixed: usability_
 
 def _one_picture(path: Path) -> onnx.ModelProto:
     """The model with an open batch made 1: accelerators take no node whose shape they do not know."""
-    model = onnx.load(path)
+    model = validate.read(path)
+    onnx.load_external_data_for_model(model, str(path.parent))
     for given in model.graph.input:
         if given.type.tensor_type.shape.dim and given.type.tensor_type.shape.dim[0].dim_param:
             make_dim_param_fixed(model.graph, given.type.tensor_type.shape.dim[0].dim_param, 1)

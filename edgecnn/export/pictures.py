@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn import data as datasets
 from edgecnn.card import Card
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, NoCalibration, UnknownName
+from edgecnn.errors import BadData, NoCalibration, UnknownName, UnlabelledError
 from edgecnn.export import check
 from edgecnn.progress import Progress
 from edgecnn.schemes import scheme
@@ -64,7 +64,12 @@ def gather(card: Card, data: str | os.PathLike[str] | Dataset | None, settings: 
 
 
 def _drawn(source: str | os.PathLike[str] | Dataset, card: Card, settings: Export, *, strict: bool, recorded_serve: bool, progress: Progress) -> Material:
-    dataset = source if isinstance(source, Dataset) else datasets.load(source, card.preprocessing, strict=strict, progress=progress)
+    try:
+        dataset = source if isinstance(source, Dataset) else datasets.load(source, card.preprocessing, strict=strict, progress=progress)
+    except UnlabelledError:
+        drawn = datasets.load_unlabelled(source, card.preprocessing, settings.calibration, settings.seed, strict=strict)
+        progress.step(f"{source} has no classes: {len(drawn.pictures)} of its pictures serve for calibration, whatever they show")
+        return Material(drawn.pictures, drawn.manifest, f"unlabelled pictures of {drawn.manifest['dataset']}", recorded_serve)
     if dataset.skipped:
         progress.step(f"{len(dataset.skipped)} damaged pictures skipped in {dataset.name}, the first {dataset.skipped[0][0]}")
     drawn = datasets.calibration(dataset, settings.calibration, settings.seed)

@@ -13,8 +13,8 @@ from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.interface import Interface
 from edgecnn.runtime import describe
-from edgecnn.runtime.base import input_layout
 from edgecnn.runtime.model_files import digest
+from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.settings import Export
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from edgecnn.export import flatbuffer, names, tflite_fuse
 from edgecnn.export.interface import Interface, Signature
 from edgecnn.formats.tflite.graphs import runs_graphs
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.base import input_layout
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.litert import mute
+from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.runtime.tflite_schema import text
 
 _Op, _Type = schema.BuiltinOperator, schema.TensorType

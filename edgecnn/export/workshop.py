@@ -24,6 +24,7 @@ from edgecnn.progress import Progress
 from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
+from edgecnn.runtime.probe import PROBE
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
@@ -154,11 +155,13 @@ class Workshop:
             staged.write_bytes(content)
             expected = self.anchor if name == "float32" else self.answers[: COMPARED.get(name)]
             shown = self.material.pictures[: len(expected)]
+            PROBE.trust(staged)
             answers = evaluate(staged, shown).probabilities
             found = check.compare(answers, expected)
             check.must_agree(found, self.source.precision if name == "float32" else name, target, self.settings.min_agreement)
             stored = storage.choose(self.format, name, content, staged, shown, answers) if self._may_be_sparse() else storage.Storage(content)
-        size, note = len(stored.content), f"{found.pictures} {self._note(name)}"
+        lost = self.format.input_note(self.content, content) if name == "int8" else ""
+        size, note = len(stored.content), "; ".join(part for part in (f"{found.pictures} {self._note(name)}", lost) if part)
         return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
 
     def _target(self, name: str, folder: Path) -> Path:
@@ -244,4 +247,5 @@ class Workshop:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"float32.{self.format.suffix}")
             path.write_bytes(self.make("float32"))
+            PROBE.trust(path)
             return evaluate(path, self.material.pictures).probabilities

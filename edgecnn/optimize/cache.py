@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.data import cache as pictures
 from edgecnn.errors import BadFile
 
@@ -37,9 +37,11 @@ class Cache:
         if self.folder is None or (self.fresh and name not in self._kept):
             return None
         try:
-            stored = json.loads((self.folder / f"{name}.json").read_bytes())
-            return stored["found"] if stored["key"] == json.loads(json.dumps(key)) else None
-        except (OSError, ValueError, KeyError, TypeError):
+            place = self.folder / f"{name}.json"
+            stored = untrusted.loads_json(files.read_bytes(place, "cached figures"), place, "what edgecnn optimize writes")
+            found = stored["found"] if stored["key"] == json.loads(json.dumps(key)) else None
+            return found if isinstance(found, dict) else None
+        except (ValueError, KeyError, TypeError):  # missing, or damaged: then they are measured again
             return None
 
     def keep(self, key: Mapping[str, object], found: Mapping[str, object]) -> None:

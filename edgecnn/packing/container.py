@@ -32,6 +32,12 @@ FILTERS = tuple(
 # A file larger than this is not one of ours, and would not fit a phone.
 LARGEST = 1 << 31
 
+# How many times smaller than its file a packed form is at most: LZMA packs zeros 7,000 times, and what is left to the entropy coder is reckoned with a byte
+# for every 4,096 symbols. A form that claims more, beyond some megabytes, is a bomb, and is refused before memory is taken for it.
+MOST_TIMES, ALWAYS, SYMBOLS_A_BYTE = 10_000, 16 << 20, 4096
+# Bytes that the tables may take unpacked beside four times the file.
+_TABLES = 64 << 20
+
 # What a table takes, about: one byte for each of its symbols, half of which LZMA takes away.
 _TABLE = 0.5
 
@@ -80,7 +86,7 @@ def unpack(packed: bytes, origin: str) -> bytes:
     damaged = BadFile(f"{origin} is cut off or damaged ({len(packed):,} bytes); copy it again, or pack the file anew")
     try:
         _, wanted, size, length, number = _HEAD.unpack_from(packed)
-        if size > LARGEST or number >= len(FILTERS) or _HEAD.size + length > len(packed):
+        if size > min(LARGEST, max(ALWAYS, MOST_TIMES * len(packed))) or number >= len(FILTERS) or _HEAD.size + length > len(packed):
             raise damaged
         content = _unpacked(packed[_HEAD.size : _HEAD.size + length], packed[_HEAD.size + length :], size, number)
     except (BadFile, struct.error, lzma.LZMAError, EOFError, ValueError, IndexError, OverflowError, MemoryError) as error:
@@ -97,6 +103,8 @@ def _unpacked(small: bytes, coded: bytes, size: int, number: int) -> bytes:
     if len(plain) < 4:
         raise BadFile("it ends too early")
     count = struct.unpack_from("<I", plain)[0]
+    if count * rans.TOTAL > _TABLES + 4 * size:
+        raise BadFile("more tables than streams")
     found, forms, groups, used = streams.read_forms(plain[4:])
     reader = streams.Reader(plain[4 + used :])
     tables = [rans.from_codes(reader.take("u1", 256)) for _ in range(count)]
@@ -161,7 +169,8 @@ def _best(raw: bytes, width: int) -> tuple[Form, list[np.ndarray]] | None:
 
     def cost(parts: list[np.ndarray], form: Form) -> float:
         counts = [np.bincount(part, minlength=256) for part in parts]
-        return sum(rans.table(count).bits(count) / 8 + _TABLE * (count > 0).sum() / 2 for count in counts) + form.book.nbytes
+        least = sum(map(len, parts)) / SYMBOLS_A_BYTE
+        return sum(rans.table(count).bits(count) / 8 + _TABLE * (count > 0).sum() / 2 for count in counts) + form.book.nbytes + least
 
     form, parts = min(streams.split(raw, width), key=lambda it: cost(it[1], it[0]))
     return (form, parts) if cost(parts, form) < len(lzma.compress(raw, lzma.FORMAT_RAW, filters=_QUICK)) else None

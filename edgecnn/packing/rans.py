@@ -97,9 +97,8 @@ def decode(coded: bytes, which: np.ndarray, tables: list[Table]) -> np.ndarray:
     words = np.frombuffer(coded, "<u2", offset=4 * lanes).astype(np.uint64)
     slots, frequencies, starts = _lookup(tables)
     found, at = np.empty(len(which), np.uint8), 0
-    which = which.astype(np.int64)
     for start in range(0, len(which), lanes):
-        table_of = which[start : start + lanes]
+        table_of = which[start : start + lanes].astype(np.int64)
         state = states[: len(table_of)]
         slot = state & np.uint64(TOTAL - 1)
         symbol = slots[table_of * TOTAL + slot.astype(np.int64)]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import BadFile
-
 # Fewer bytes are not worth a table of their own.
 LEAST = 64
 
@@ -84,11 +82,9 @@ def _widths(types: type) -> dict[int, int]:
 def _onnx(path: Path, content: bytes) -> Iterator[Region]:
     import onnx
 
-    try:
-        graph = onnx.load_from_string(content).graph
-    # protobuf's DecodeError is another class in every version of protobuf.
-    except Exception as error:
-        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
+    from edgecnn.formats.onnx import validate
+
+    graph = validate.parse(content, path).graph
     at = 0
     for tensor in graph.initializer:
         raw = tensor.raw_data

@@ -48,9 +48,15 @@ def open_model(path: str | os.PathLike[str], *, preprocessing: Preprocessing | R
         BadFile: missing, damaged, or not an image classifier (one picture in, one row of class scores out).
         UnknownInputError: no preprocessing, and the file has no card; `edgecnn.sources.open_classifier` finds evidence.
     """
+    from edgecnn.runtime.probe import PROBE
+
     path = Path(path)
     module, name = _room(path, RUNNERS)
-    return getattr(importlib.import_module(module), name)(path, preprocessing=preprocessing, threads=threads)
+    size = preprocessing.size if preprocessing else None
+    PROBE.prepare(path, size)
+    runner = getattr(importlib.import_module(module), name)
+    PROBE.check(path, size)
+    return runner(path, preprocessing=preprocessing, threads=threads)
 
 
 def describe(path: str | os.PathLike[str]) -> FileInfo:

@@ -12,8 +12,8 @@ from edgecnn.errors import BadFile
 if TYPE_CHECKING:
     import numpy as np
 
-    from edgecnn.runtime.base import Layout
     from edgecnn.runtime.scores import ScoreKind
+    from edgecnn.runtime.tensor_shapes import Layout
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class RawPixels:
 
     image_size: int | None = None
     order: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width, where somebody said them."""
+        return (self.image_size, self.image_size) if self.image_size else None
 
     def at_size_of(self, path: Path, layout: Layout, card: Card | None) -> Preprocessing:
         """The preprocessing at the size of the file's input.

@@ -16,10 +16,11 @@ from edgecnn.card import OUTPUT, Card, Preprocessing
 from edgecnn.errors import BadFile, UnsafeModelError
 from edgecnn.formats.keras.load import load as load_checked
 from edgecnn.runtime import keras2
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, padded
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import kind_of_activation
+from edgecnn.runtime.tensor_shapes import input_layout, only, output_scores, select_output, settle
 
 # Pictures of one run; more only cost memory on a processor.
 BATCH = 8

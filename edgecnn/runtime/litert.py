@@ -16,10 +16,11 @@ from edgecnn import files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.runtime import tflite_file
-from edgecnn.runtime.base import PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, padded
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import kind_of_activation
+from edgecnn.runtime.tensor_shapes import input_layout, only, output_scores, select_output, settle
 
 INPUTS = ("float32", "uint8", "int8", "int16")
 

@@ -12,7 +12,7 @@ from onnx import numpy_helper, shape_inference
 
 from edgecnn import card as cards
 from edgecnn import files
-from edgecnn.errors import BadFile
+from edgecnn.formats.onnx import validate
 from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
@@ -38,7 +38,7 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
         BadFile: missing, not ONNX, cut off or damaged.
     """
     path = files.check_file(path, ".onnx model")
-    model = _load(path)
+    model = validate.read(path)
     return counted(path, model, _shapes(model), "ONNX", oldest.onnx_words(opset(model), model.ir_version))
 
 
@@ -86,19 +86,13 @@ def opset(model: onnx.ModelProto) -> int:
     return max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
 
 
-def _load(path: Path) -> onnx.ModelProto:
-    try:
-        model = onnx.load(path, load_external_data=False)
-    # protobuf's DecodeError is another class in every version of protobuf.
-    except Exception as error:
-        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
-    if not model.graph.node:
-        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged (its graph has no nodes); copy or export it again")
-    return model
-
-
 def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
-    graph = shape_inference.infer_shapes(model).graph
+    """Sides of every tensor that can be known; of a graph that contradicts itself, those that it declares."""
+    try:
+        graph = shape_inference.infer_shapes(model).graph
+    # InferenceError, and what the native code raises where a number cannot be right; a file without its shapes can still be described.
+    except Exception:
+        graph = model.graph
     return {value.name: shape(value) for value in (*graph.input, *graph.value_info, *graph.output)}
 
 

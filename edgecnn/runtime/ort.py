@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,11 @@ import onnxruntime
 from edgecnn import card as cards
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
-from edgecnn.runtime.base import Layout, PictureRunner, as_rows, in_words, input_layout, only, output_scores, padded, select_output, settle
+from edgecnn.runtime import ort_reason
+from edgecnn.runtime.base import PictureRunner, as_rows, in_words, padded
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.tensor_shapes import Layout, input_layout, only, output_scores, select_output, settle
 
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
 _TYPES |= {f"tensor({name})": name for name in ("int16", "int32", "int64")}
@@ -121,14 +122,4 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # ONNX Runtime's exceptions have no common base but Exception.
     except Exception as error:
-        raise BadFile(f"{path}: {_reason(path, str(error))}") from error
-
-
-def _reason(path: Path, text: str) -> str:
-    text = " ".join(text.split())
-    missing = re.search(r"(?:External data path (?:does not exist|validation failed)[^\"]*|GetFileLength for |open file )\"?([^\s\"]+)", text)
-    if missing:
-        return f"its weights lie in another file, {Path(missing[1]).name}, which is not beside it; put it into {path.parent}"
-    if "protobuf" in text.lower():
-        return "not an ONNX file, or one that is cut off or damaged; copy or export it again"
-    return "ONNX Runtime cannot run it: " + re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", text)[:240]
+        raise BadFile(f"{path}: {ort_reason.words(path, str(error), onnxruntime.__version__)}") from error

@@ -10,8 +10,11 @@ import onnxruntime.tools.ort_format_model  # noqa: F401  (puts the schema on the
 from ort_flatbuffers_py.fbs import InferenceSession, TypeInfoValue
 from ort_flatbuffers_py.fbs.TensorTypeAndShape import TensorTypeAndShape
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
+from edgecnn.formats.invalid import InvalidModelError
+from edgecnn.formats.onnx import validate as graphs
+from edgecnn.formats.ort import validate as counts
 from edgecnn.runtime import oldest, onnx_file
 from edgecnn.runtime.file_info import FileInfo
 
@@ -32,11 +35,15 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
         if not InferenceSession.InferenceSession.InferenceSessionBufferHasIdentifier(content, 0):
             raise ValueError("no identifier")
         session = InferenceSession.InferenceSession.GetRootAs(content)
+        counts.check_counts(session.Model().Graph(), len(content))
         version, model = _text(session.OrtVersion()), _model(session.Model())
+        graphs.check(model, path.parent)
         shapes = {value.name: onnx_file.shape(value) for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
         return onnx_file.counted(path, model, shapes, "ORT", _requires(version, model))
     except BadFile:
         raise
+    except InvalidModelError as error:
+        raise BadFile(f"{path} is no file that ONNX Runtime can run: {untrusted.printable(str(error))}") from error
     # Damaged offsets end in any of struct.error, IndexError, TypeError, ValueError and AttributeError.
     except Exception as error:
         raise BadFile(f"{path}: not in ONNX Runtime's own format, or cut off or damaged; write it again with edgecnn bundle FILE.onnx --for ort") from error

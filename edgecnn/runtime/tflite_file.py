@@ -13,9 +13,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn import card as cards
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
-from edgecnn.formats.tflite import graphs
+from edgecnn.formats.invalid import InvalidModelError
+from edgecnn.formats.tflite import graphs, validate
 from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
@@ -39,9 +40,14 @@ def read(content: bytes, origin: str | os.PathLike[str] = "file") -> Any:
     if len(content) < 8 or content[4:8] != b"TFL3":
         raise BadFile(f"{origin} is not a TFLite file (it begins with {content[:8]!r}); expected a .tflite")
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-        _check_indices(model)
-    except (struct.error, IndexError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        root = schema.Model.GetRootAs(content)
+        validate.check_counts(root, len(content))
+        model = schema.ModelT.InitFromObj(root)
+        validate.check(model, len(content))
+    except InvalidModelError as error:
+        raise BadFile(f"{origin} is no file that LiteRT can run: {untrusted.printable(str(error))}; convert or export it again") from error
+    # What the generated reader raises where an offset leads outside; of a string where a table was expected, an AttributeError.
+    except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
         raise BadFile(f"{origin} is cut off or damaged ({len(content):,} bytes); copy or export it again") from error
     return model
 
@@ -96,19 +102,6 @@ def tensor(raw: Any) -> Tensor:
     if scales is None or len(scales) != 1:
         return Tensor(text(raw.name), shape, element_type(raw.type))
     return Tensor(text(raw.name), shape, element_type(raw.type), float(scales[0]), int(raw.quantization.zeroPoint[0]))
-
-
-def _check_indices(model: Any) -> None:
-    if not model.subgraphs:
-        raise ValueError("no graph")
-    for graph in model.subgraphs:
-        count = len(graph.tensors)
-        used = [*graph.inputs, *graph.outputs]
-        for op in graph.operators or ():
-            model.operatorCodes[op.opcodeIndex]
-            used += [*(op.inputs if op.inputs is not None else ()), *op.outputs]
-        if any(not -1 <= i < count for i in used) or any(not 0 <= t.buffer < len(model.buffers) for t in graph.tensors):
-            raise ValueError("index out of range")
 
 
 def _spread(model: Any, graph: Any) -> list[int]:

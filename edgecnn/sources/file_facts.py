@@ -170,7 +170,11 @@ def _without_background(names: Sequence[str]) -> tuple[tuple[str, ...], int]:
 
 
 def _keras_facts(runner: Runner) -> FileFacts:
+    import keras
+
     from edgecnn.sources.graph_preprocessing_keras import from_keras, hint_keras_application
 
     model = runner.model  # type: ignore[attr-defined]
+    if not isinstance(model, keras.Model):
+        return FileFacts(dtype=runner.input.dtype)
     return FileFacts(dtype=runner.input.dtype, graph=from_keras(model), hint=hint_keras_application(model) or "")

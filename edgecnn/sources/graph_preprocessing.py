@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -72,6 +72,29 @@ class AffineWalk:
             self.flip()
         return list(order) in ([0, 1, 2], [2, 1, 0])
 
+    def mix(self, matrix: np.ndarray, bias: np.ndarray, step: str) -> bool:
+        """Apply a 1x1 convolution [outputs, inputs] that leaves each channel by itself or turns their order round; whether it is one."""
+        channels = len(matrix)
+        if matrix.shape != (channels, channels) or len(bias) not in (1, channels) or (np.count_nonzero(matrix, axis=1) != 1).any():
+            return False
+        order = np.abs(matrix).argmax(1).tolist()
+        if order != list(range(channels)) and not (channels == 3 and self.permute(order)):
+            return False
+        return self.multiply(matrix.sum(1), step) and self.add(bias, step)
+
+    def copy(self) -> AffineWalk:
+        """The walk up to here; what is done later does not change it."""
+        return replace(self, steps=[*self.steps])
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the value is still the pixel itself."""
+        return not self.flipped and bool((self.scale == 1).all()) and not self.offset.any()
+
+    def same_values(self, other: AffineWalk) -> bool:
+        """Whether another walk gives the same value for every pixel."""
+        return self.flipped == other.flipped and np.array_equal(self.scale, other.scale) and np.array_equal(self.offset, other.offset)
+
     def flip(self) -> None:
         """Turn the order of the channels round."""
         self.scale, self.offset, self.flipped = self.scale[::-1], self.offset[::-1], not self.flipped
@@ -120,6 +143,16 @@ class AffineWalk:
         if not self.flipped:
             return behind
         return "rgb" if behind == "bgr" else "bgr"
+
+
+def conclude(followed: Sequence[tuple[object, AffineWalk]]) -> GraphPreprocessing | None:
+    """What all operations on the image show, or the first of them where a batch norm that came later hides it; None where they disagree.
+
+    Args:
+        followed: tensors and what was done to the image up to each, from the input on.
+    """
+    conclusions = [one for one in (walk.conclude() for _, walk in followed) if one is not None]
+    return conclusions[-1] if len({one.value_range for one in conclusions}) == 1 else None
 
 
 def _close(values: np.ndarray, known: Sequence[float]) -> bool:

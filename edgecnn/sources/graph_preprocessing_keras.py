@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, describe_constant
+from edgecnn.sources.keras_nodes import KerasNode, as_slice, functional_graph, is_symbolic, keras_nodes
 
 # Layers that change no value in inference.
 IDENTITIES = ("InputLayer", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Identity", "Cast", "Reshape", "Permute", "ZeroPadding2D")
@@ -55,13 +56,13 @@ def _layer_names(model: Any) -> set[str]:
 
 def _walk_model(model: Any, walk: AffineWalk) -> bool:
     """Follow the input through a functional or sequential model; whether its end was reached by such operations alone."""
-    graph = getattr(model, "_functional", None) or model
-    nodes = [node for depth in getattr(graph, "_nodes_by_depth", {}).values() for node in depth]
-    if not nodes or not getattr(graph, "inputs", None):
+    graph = functional_graph(model)
+    if graph is None:
         return False
+    nodes = list(keras_nodes(graph))
     tensor, end = graph.inputs[0], graph.outputs[0]
     while tensor is not end:
-        readers = [node for node in nodes if any(one is tensor for one in node.input_tensors)]
+        readers = [node for node in nodes if any(one is tensor for one in node.inputs)]
         if len(readers) > 1:
             tensor = _join_channels(readers, nodes, walk)
             if tensor is None:
@@ -73,30 +74,34 @@ def _walk_model(model: Any, walk: AffineWalk) -> bool:
     return True
 
 
-def _join_channels(readers: list[Any], nodes: list[Any], walk: AffineWalk) -> Any | None:
+def _join_channels(readers: list[KerasNode], nodes: list[KerasNode], walk: AffineWalk) -> Any | None:
     """The tensor into which `x[..., 2]`, `x[..., 1]`, `x[..., 0]` are put together again; None where that is not what happens."""
     channels = {id(node.outputs[0]): _channel(node) for node in readers}
-    joins = [node for node in nodes if type(node.operation).__name__ in ("Stack", "Concatenate") and id(node.input_tensors[0]) in channels]
-    if len(joins) != 1 or None in channels.values() or {id(one) for one in joins[0].input_tensors} != set(channels):
+    joins = [node for node in nodes if node.kind in ("Stack", "Concatenate") and id(node.inputs[0]) in channels]
+    if len(joins) != 1 or None in channels.values() or {id(one) for one in joins[0].inputs} != set(channels):
         return None
-    order = [channels[id(one)] for one in joins[0].input_tensors]
-    return joins[0].outputs[0] if getattr(joins[0].operation, "axis", None) in (-1, 3) and walk.permute(order) else None
+    order = [channels[id(one)] for one in joins[0].inputs]
+    return joins[0].outputs[0] if joins[0].argument("axis", 1) in (-1, 3) and walk.permute(order) else None
 
 
-def _channel(node: Any) -> int | None:
+def _index(node: KerasNode) -> tuple[Any, ...]:
+    """The parts of an index that takes all of the other axes; () for other nodes."""
+    key = node.arguments.get(1, node.arguments.get("slice_spec")) if node.kind == "GetItem" else None
+    parts = tuple(as_slice(part) for part in key) if isinstance(key, tuple | list) else () if key is None else (as_slice(key),)
+    return parts if all(part is Ellipsis or part == slice(None) for part in parts[:-1]) else ()
+
+
+def _channel(node: KerasNode) -> int | None:
     """Which channel an operation takes alone."""
-    key = node.arguments.args[1] if type(node.operation).__name__ == "GetItem" and len(node.arguments.args) == 2 else None
-    if not isinstance(key, tuple | list) or not all(part is Ellipsis or part == slice(None) for part in key[:-1]):
-        return None
-    last = key[-1]
+    last = _index(node)[-1] if _index(node) else None
     if isinstance(last, slice):
         return last.start if isinstance(last.start, int) and last.stop == last.start + 1 and last.step in (None, 1) else None
     return last if isinstance(last, int) and last >= 0 else None
 
 
-def _step(node: Any, tensor: Any, walk: AffineWalk) -> bool:
+def _step(node: KerasNode, tensor: Any, walk: AffineWalk) -> bool:
     """Take one operation into the walk; whether it is of the kinds that are followed."""
-    operation, kind = node.operation, type(node.operation).__name__
+    operation, kind = node.operation, node.kind
     if kind in IDENTITIES or kind.startswith("Random"):
         return True
     if kind in RESIZING:
@@ -105,11 +110,11 @@ def _step(node: Any, tensor: Any, walk: AffineWalk) -> bool:
         return True
     if kind == "Activation":
         return getattr(operation.activation, "__name__", "") == "linear"
-    if isinstance(operation, keras.Model):
+    if functional_graph(operation) is not None:
         return _walk_model(operation, walk)
     if kind in LAYERS:
         return LAYERS[kind](operation, walk)
-    return _operation(kind, node.arguments.args, node.arguments.kwargs, tensor, walk)
+    return _operation(node, tensor, walk)
 
 
 def _rescaling(layer: Any, walk: AffineWalk) -> bool:
@@ -131,9 +136,9 @@ def _normalization(layer: Any, walk: AffineWalk) -> bool:
 LAYERS: dict[str, Callable[[Any, AffineWalk], bool]] = {"Rescaling": _rescaling, "Normalization": _normalization}
 
 
-def _operation(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensor: Any, walk: AffineWalk) -> bool:
+def _operation(node: KerasNode, tensor: Any, walk: AffineWalk) -> bool:
     """An operation of keras.ops between the tensor and a constant."""
-    values = [*args, *kwargs.values()]
+    kind, values = node.kind, list(node.arguments.values())
     if kind in ("Cast", "ExpandDims", "Squeeze", "Reshape", "ConvertToTensor", "StopGradient"):
         return True
     if kind == "Resize":
@@ -142,11 +147,8 @@ def _operation(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensor:
         return True
     if kind == "Negative":
         return walk.multiply(np.array(-1.0), "negative")
-    if kind == "GetItem" and len(values) == 2:
-        return _get_item(values[1], walk)
-    if kind == "Flip":
-        walk.flip()
-        return kwargs.get("axis") in (-1, 3) or args[1:] in ((-1,), (3,))
+    if kind in ("GetItem", "Flip", "Take"):
+        return _reorder(node, walk)
     if len(values) < 2:
         return False
     first = values[0] is tensor
@@ -167,19 +169,22 @@ def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: Af
     return False
 
 
-def _get_item(key: Any, walk: AffineWalk) -> bool:
-    """`x[..., ::-1]` turns the channels round; other slices are not followed."""
-    parts = key if isinstance(key, tuple | list) else (key,)
-    last = parts[-1]
-    plain = all(part is Ellipsis or part == slice(None) for part in parts[:-1])
-    if plain and isinstance(last, slice) and (last.start, last.stop, last.step) == (None, None, -1):
+def _reorder(node: KerasNode, walk: AffineWalk) -> bool:
+    """`x[..., ::-1]`, a flip of the channels or taking them as 2, 1, 0; other slices are not followed."""
+    if node.kind == "GetItem":
+        turned = _index(node)[-1:] == (slice(None, None, -1),)
+    elif node.kind == "Flip":
+        turned = node.argument("axis", 1) in (-1, 3, [-1], [3], (-1,), (3,))
+    else:
+        indices = _constant(node.argument("indices", 1))
+        turned = node.argument("axis", 2) in (-1, 3) and indices is not None and indices.tolist() == [2, 1, 0]
+    if turned:
         walk.flip()
-        return True
-    return False
+    return turned
 
 
 def _constant(value: Any) -> np.ndarray | None:
-    if isinstance(value, keras.KerasTensor):
+    if value is None or is_symbolic(value):
         return None
     try:
         return np.asarray(keras.ops.convert_to_numpy(value), np.float64)

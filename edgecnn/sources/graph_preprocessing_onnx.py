@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, describe_constant
+from edgecnn.sources.graph_preprocessing import AffineWalk, GraphPreprocessing, conclude, describe_constant
 
 IDENTITIES = ("Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Identity", "QuantizeLinear", "DequantizeLinear")
-# Values of a constant that may be one a channel.
-_MOST = 4
+# Values of the largest constant that is looked at: a 1x1 convolution of four channels.
+_MOST = 16
 
 
 def from_onnx(model: onnx.ModelProto) -> GraphPreprocessing | None:
     """What the first nodes of a model do to its input; None where they do nothing that tells."""
+    return conclude(follow_image(model))
+
+
+def follow_image(model: onnx.ModelProto) -> list[tuple[str, AffineWalk]]:
+    """Tensors that still are the image, from the input on, each with what was done to it so far; [("", nothing)] where there is not one input."""
     graph, walk = model.graph, AffineWalk()
     constants = _constants(graph)
     inputs = [value.name for value in graph.input if value.name not in {tensor.name for tensor in graph.initializer}]
-    if len(inputs) != 1:
-        return None
-    tensor = inputs[0]
-    while True:
+    tensor = inputs[0] if len(inputs) == 1 else ""
+    followed = [(tensor, walk.copy())]
+    while tensor:
         readers = [node for node in graph.node if tensor in node.input]
         if len(readers) > 1 and (joined := _join_channels(graph, readers, constants, walk)):
             tensor = joined
-            continue
-        if len(readers) != 1 or not _step(readers[0], tensor, constants, walk):
-            return walk.conclude()
-        tensor = readers[0].output[0]
+        elif len(readers) != 1 or not _step(readers[0], tensor, constants, walk):
+            break
+        else:
+            tensor = readers[0].output[0]
+        followed.append((tensor, walk.copy()))
+    return followed
 
 
 def _join_channels(graph: onnx.GraphProto, readers: list[onnx.NodeProto], constants: Mapping[str, np.ndarray], walk: AffineWalk) -> str:
@@ -62,7 +69,11 @@ def _constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in values and node.input[1] in values:
             zero = values.get(node.input[2], np.zeros(1)) if len(node.input) > 2 else np.zeros(1)
-            values[node.output[0]] = (values[node.input[0]] - zero) * values[node.input[1]]
+            stored, scale = values[node.input[0]], values[node.input[1]]
+            if stored.size % scale.size == 0:
+                # Scales a channel lie along the first axis of a kernel, and the only one of a bias.
+                rows = stored.reshape(scale.size, -1) - zero.reshape(-1, 1)
+                values[node.output[0]] = (rows * scale.reshape(-1, 1)).reshape(-1)
     return values
 
 
@@ -78,11 +89,29 @@ def _step(node: onnx.NodeProto, tensor: str, constants: Mapping[str, np.ndarray]
         return walk.multiply(np.array(-1.0), kind)
     if kind == "Gather" or kind == "Slice":
         return _flip(node, constants, walk)
+    if kind == "Conv":
+        return _pointwise(node, constants, walk)
     if kind not in ("Mul", "Add", "Sub", "Div"):
         return False
     first = node.input[0] == tensor
     constant = constants.get(node.input[1 if first else 0])
     return constant is not None and _arithmetic(kind, constant, first, walk)
+
+
+def _pointwise(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
+    """A 1x1 convolution without padding whose kernel has one weight an output."""
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    is_plain = attributes.get("kernel_shape") == [1, 1] and not any(attributes.get("pads", ())) and set(attributes.get("strides", (1,))) == {1}
+    weights = constants.get(node.input[1])
+    bias = constants.get(node.input[2]) if len(node.input) > 2 else np.zeros(1)
+    if weights is None or bias is None or not is_plain:
+        return False
+    groups = attributes.get("group", 1)
+    channels = groups if groups > 1 else math.isqrt(weights.size)
+    if weights.size != (channels if groups > 1 else channels**2):
+        return False
+    matrix = np.diag(weights) if groups > 1 else weights.reshape(channels, channels)
+    return walk.mix(matrix, bias, f"{node.op_type} {describe_constant(matrix.sum(1))}")
 
 
 def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: AffineWalk) -> bool:
@@ -97,13 +126,15 @@ def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: Af
 
 
 def _flip(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
-    """Channels gathered as 2, 1, 0, or sliced with step -1."""
+    """Channels gathered as 2, 1, 0, or sliced with step -1, other axes as they are."""
+    values = [None if constants.get(name) is None else constants[name].tolist() for name in node.input[1:]]
     if node.op_type == "Gather":
-        indices = constants.get(node.input[1])
-        turned = indices is not None and indices.tolist() == [2, 1, 0]
+        turned = values[0] == [2, 1, 0]
     else:
-        steps = constants.get(node.input[4]) if len(node.input) > 4 else None
-        turned = steps is not None and steps.tolist() in ([-1], [1, 1, 1, -1])
+        starts, stops, axes, steps = values if len(values) == 4 else (None,) * 4
+        known = None not in (starts, stops, axes, steps)
+        others = [one for one in zip(starts, stops, steps, strict=True) if one[2] != -1] if known else []
+        turned = known and steps.count(-1) == 1 and axes[steps.index(-1)] in (1, 3, -1) and all(a == 0 and b >= 10**6 and c == 1 for a, b, c in others)
     if turned:
         walk.flip()
     return turned

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.runtime.preprocess import Encoder
 
 
 def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
@@ -14,12 +16,15 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     An integer input takes the same pixels as numbers: the first layer casts them anyhow.
 
     Raises:
-        BadFile: the network cannot be built for that size.
+        BadFile: the network cannot be built for that size, or only Keras 2 can run it.
     """
+    if not isinstance(model, keras.Model):
+        kinds = sorted({type(layer).__name__ for layer in model.layers if not hasattr(keras.layers, type(layer).__name__)})
+        raise BadFile(f"{model.name} has layers that only Keras 2 can run ({', '.join(kinds)[:200]}): it can be validated, not converted or compressed")
     tensor = model.inputs[0]
     shape = tuple(tensor.shape)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
-    wanted = _filled(shape, preprocessing)
+    wanted = filled_shape(shape, preprocessing)
     if dtype == "float32" and shape[1:] == wanted[1:]:
         return model
     image = keras.Input(batch_shape=wanted, dtype="float32", name=tensor.name if isinstance(tensor.name, str) else None)
@@ -36,7 +41,12 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     return copy
 
 
-def _filled(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
+def network_inputs(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """What a model takes, float32 [N, ...], for uint8 RGB images [N, H, W, 3]; a gray input may have no axis of channels."""
+    return Encoder(preprocessing, "float32", has_channel_axis=len(model.inputs[0].shape) == 4)(images)
+
+
+def filled_shape(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
     """The shape with its open height and width filled."""
     first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
     sides = {2: preprocessing.height, 3: preprocessing.width} if first else {1: preprocessing.height, 2: preprocessing.width}

@@ -12,12 +12,15 @@ from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.contract import Runner
 from edgecnn.sources.labeled_images import LabeledImages
 from edgecnn.sources.mappings import COLOR_MAPPINGS, GRAY_MAPPINGS, PixelMapping
-from edgecnn.statistics import holm, mcnemar
+from edgecnn.statistics import holm, mcnemar, paired_interval
 
 # Images after which candidates that are far behind are given up.
 ROUNDS = (64, 256, 1024, 2048)
 FAR_BEHIND = 1e-4
 LEVEL = 0.05
+# Mappings whose accuracy certainly differs by less than this share are one answer; the first of this order is taken.
+EQUIVALENT = 0.01
+SIMPLICITY = ("unit", "tf", "raw", "torch", "caffe", "mnist")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def candidates_for(base: Preprocessing, order: str | None) -> list[Candidate]:
 def measure_input(runner: Runner, labeled: LabeledImages, candidates: Sequence[Candidate], offset: int, progress: Progress = SILENT) -> MeasuredInput:
     """Run the network on labeled images as each candidate feeds it.
 
-    Two channel orders of one mapping that cannot be told apart are no doubt about the mapping: the order that it is known with is taken, and the text says so.
+    Mappings that certainly give the same accuracy to a point are one answer: the simplest is taken, and the text names the others. Two channel orders of one
+    mapping that cannot be told apart are no doubt about the mapping: the order that it is known with is taken, and the text says so.
 
     Args:
         runner: is left with the best candidate's preprocessing.
@@ -75,12 +79,30 @@ def measure_input(runner: Runner, labeled: LabeledImages, candidates: Sequence[C
     """
     merits = _race(runner, labeled, list(candidates), offset, progress)
     ranked = sorted(merits, key=lambda one: -merits[one].mean())
-    best = _usual_order(ranked[0], merits)
-    rivals = [one for one in ranked if one.mapping is not best.mapping]
+    best = _usual_order(_simplest_of_equals(ranked, merits), merits)
+    rivals = [one for one in ranked if one.mapping is not best.mapping and not _is_equivalent(merits[best], merits[one])]
     corrected = holm([_p_value(merits[best], merits[one]) for one in rivals])
     certain = bool(merits[best].mean() > 0) and all(p <= LEVEL and merits[best].mean() > merits[one].mean() for one, p in zip(rivals, corrected, strict=True))
     runner.set_preprocessing(best.preprocessing)
     return MeasuredInput(best, certain, _text(labeled, best, rivals, merits, corrected))
+
+
+def _simplest_of_equals(ranked: Sequence[Candidate], merits: Merits) -> Candidate:
+    """The first of the usual mappings that is certainly not a point worse than the best one."""
+    equals = [one for one in ranked if _is_equivalent(merits[ranked[0]], merits[one])]
+    simplest = min(equals, key=lambda one: SIMPLICITY.index(one.mapping.name))
+    return next(one for one in equals if one.mapping is simplest.mapping)
+
+
+def _is_equivalent(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two candidates that saw the same images certainly differ by less than a point: then either does, and the choice costs nothing."""
+    if first is second:
+        return True
+    if len(first) != len(second):
+        return False
+    gained, lost = int((first > second).sum()), int((first < second).sum())
+    low, high = paired_interval(gained, lost, len(first))
+    return low > -EQUIVALENT and high < EQUIVALENT
 
 
 def is_better(runner: Runner, labeled: LabeledImages, first: Preprocessing, second: Preprocessing, offset: int) -> tuple[bool, str]:
@@ -138,6 +160,9 @@ def _text(labeled: LabeledImages, best: Candidate, rivals: Sequence[Candidate], 
     if rivals:
         closest = max(range(len(rivals)), key=lambda i: corrected[i])
         text += f", next {rivals[closest].text} {100 * merits[rivals[closest]].mean():.1f} % (p = {corrected[closest]:.2g})"
+    equal = dict.fromkeys(one.mapping.text for one in merits if one.mapping is not best.mapping and _is_equivalent(merits[best], merits[one]))
+    if equal:
+        text += f"; {' and '.join(equal)} would be right as often, to a point"
     if any(_p_value(merits[best], merits[one]) > LEVEL for one in others):
         text += "; the other channel order is not certainly worse or better"
     return text

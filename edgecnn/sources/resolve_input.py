@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import UnknownInputError
 from edgecnn.progress import SILENT, Progress
-from edgecnn.runtime.base import CHOICES
 from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.tensor_shapes import CHOICES
 from edgecnn.sources.file_facts import FileFacts
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.labeled_images import LabeledImages

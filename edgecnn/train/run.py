@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from edgecnn.runtime.preprocess import prepare
 from edgecnn.runtime.startup import without_tensorflow
 from edgecnn.settings import Augment, Machine, Train
 from edgecnn.statistics import accuracy
-from edgecnn.train import curves, distil, fit, imagenet, initial, memory, optimizer, parallel, processor, twins, weights
+from edgecnn.train import curves, distil, fit, imagenet, initial, memory, optimizer, output_place, parallel, processor, twins, weights
 from edgecnn.train.changes import Changes
 from edgecnn.train.checkpoint import Checkpoint, State, digest
 from edgecnn.train.engine import engine
@@ -73,7 +73,12 @@ def versions() -> dict[str, str]:
 def run(job: Job, data: Dataset, *, progress: Progress, fresh: bool) -> Card:
     """Train, judge on val and test, and write model, card, curves and log; see `edgecnn.train.train`."""
     check(job, data)
-    with memory.kept(not optimizer.accelerated()), without_tensorflow(), parallel.devices(job.machine, job.settings.batch_size) as count:
+    with (
+        memory.kept(not optimizer.accelerated()),
+        without_tensorflow(),
+        parallel.devices(job.machine, job.settings.batch_size) as count,
+        output_place.claimed(job.model) if parallel.leads() else nullcontext(),
+    ):
         if count > 1:
             progress.step(f"batches of {job.settings.batch_size} are shared among {count} devices")
         checkpoint = Checkpoint(job.model, job.digest(data))
@@ -99,10 +104,13 @@ def check(job: Job, data: Dataset) -> None:
     """Refuse what cannot work, before anything is built.
 
     Raises:
-        BadSetting: ImageNet weights of what has none. BadData: pictures of another size than the input, or a split without pictures.
-        BadFile: the place for the model cannot be written.
+        BadSetting: ImageNet weights of what has none. BadData: pictures of another size than the input, a split without pictures,
+        or several labels for a picture. BadFile: the place for the model cannot be written, or another's files are there.
     """
     files.check_writable(job.out)
+    output_place.check_place(job.model)
+    if data.multi_label:
+        raise BadData(f"data set {data.name} has several labels for a picture; train takes one class for each: a table with the columns file,label")
     if job.settings.freeze and not job.weights:
         raise BadSetting(f"freeze {job.settings.freeze} without weights to start from: expected --weights FILE or imagenet")
     if job.teacher and job.arguments.get("auxiliary"):

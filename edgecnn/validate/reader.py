@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
 from edgecnn.validate.report import SCHEMA, Report
 
@@ -33,15 +33,7 @@ def read(path: str | os.PathLike[str]) -> Report:
 
 def load(path: str | os.PathLike[str], writer: str) -> Any:
     """What a JSON file holds; `writer` is the command that writes such a file, for errors. BadFile where it is missing or no JSON."""
-    content = files.read_bytes(path, "report in JSON")
-    try:
-        return json.loads(content.decode())
-    except RecursionError:
-        raise BadFile(f"{path} is nested too deeply; expected what {writer} writes") from None
-    except UnicodeDecodeError:
-        raise BadFile(f"{path} is not text; expected what {writer} writes") from None
-    except json.JSONDecodeError as error:
-        raise BadFile(f"{path} is not JSON ({error.msg}, line {error.lineno}); expected what {writer} writes") from None
+    return untrusted.loads_json(files.read_bytes(path, "report in JSON", untrusted.LARGEST_JSON), path, f"what {writer} writes")
 
 
 def from_dict(content: Any, name: str = "this") -> Report:

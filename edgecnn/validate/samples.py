@@ -83,7 +83,7 @@ def source(asked: str | os.PathLike[str] | None, card: Card | None, path: Path) 
 
 def load(name: str, preprocessing: Preprocessing, split: str, count: int | None, progress: Progress) -> Sample:
     """Read one split at the size of `preprocessing`; BadData when it is empty or unknown."""
-    dataset = datasets.load(name, preprocessing, progress=progress)
+    dataset = datasets.load(name, preprocessing, progress=progress, need_train=False)
     if split not in dataset.splits or not len(dataset.splits[split]):
         have = ", ".join(f"{key} ({len(value)})" for key, value in dataset.splits.items())
         raise BadData(f"{dataset.name} has no pictures in split '{split}'; it has: {have}")

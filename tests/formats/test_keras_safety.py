@@ -267,7 +267,7 @@ def test_a_zip_that_unpacks_to_far_more_is_refused(tmp_path):
 
 def test_two_configurations_in_one_zip(tmp_path):
     path = write_keras(tmp_path / "two.keras", network(entry("Dense", SAFE_DENSE)))
-    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning):
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("config.json", json.dumps(network(HOSTILE["lambda of Keras 3"])))
     with pytest.raises(UnsafeModelError, match="two files of one name"):
         inspect_config(path)
@@ -302,8 +302,9 @@ def saved_model(folder: Path, *, node: str = "NoOp", function: tuple[str, str] |
     return folder
 
 
-OPERATORS = ("PyFunc", "EagerPyFunc", "PyFuncStateless", "ReadFile", "WriteFile", "SaveV2", "RestoreV2", "LoadAndRemapMatrix", "MatchingFiles", "PrintV2", "Abort",
-             "RemoteCall", "ImmutableConst", "TextLineDataset", "DebugIdentityV2", "MyCustomOperator", "InitializeTableFromTextFileV2", "TFRecordReaderV2")  # fmt: skip
+OPERATORS = ("PyFunc", "EagerPyFunc", "PyFuncStateless", "ReadFile", "WriteFile", "SaveV2", "RestoreV2", "LoadAndRemapMatrix", "MatchingFiles", "PrintV2",
+             "Abort", "RemoteCall", "ImmutableConst", "TextLineDataset", "DebugIdentityV2", "MyCustomOperator", "InitializeTableFromTextFileV2",
+             "TFRecordReaderV2")  # fmt: skip
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -337,7 +338,8 @@ def test_a_damaged_saved_model_is_said_to_be_damaged(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("function", "scale", "offset"),
-    [(lambda x: x / 255, 1 / 255, 0), (lambda x: x / 255.0, 1 / 255, 0), (lambda x: x / 127.5 - 1, 1 / 127.5, -1), (lambda x: (x - 127.5) / 127.5, 1 / 127.5, -1),
+    [(lambda x: x / 255, 1 / 255, 0), (lambda x: x / 255.0, 1 / 255, 0), (lambda x: x / 127.5 - 1, 1 / 127.5, -1),
+     (lambda x: (x - 127.5) / 127.5, 1 / 127.5, -1),
      (lambda x: x * (1 / 255), 1 / 255, 0), (lambda x: x - 128, 1, -128), (lambda x: 1 - x, -1, 1), (lambda z: 2 * z + 1, 2, 1)],
 )  # fmt: skip
 def test_usual_lambdas_are_proven_without_running_them(function, scale, offset):
@@ -347,8 +349,8 @@ def test_usual_lambdas_are_proven_without_running_them(function, scale, offset):
     assert not mapping.reverse_channels
 
 
-@pytest.mark.parametrize("function", [hostile, lambda x: x * x, lambda x: 1 / x, lambda x: x + len(MARK), lambda x, y=1: x, lambda: 5, lambda *x: x, lambda x: -x,
-                                      lambda x: x[..., ::-1], lambda x: x / 0, lambda x: x.mean(), lambda x: (yield x)])  # fmt: skip
+@pytest.mark.parametrize("function", [hostile, lambda x: x * x, lambda x: 1 / x, lambda x: x + len(MARK), lambda x, y=1: x, lambda: 5, lambda *x: x,
+                                      lambda x: -x, lambda x: x[..., ::-1], lambda x: x / 0, lambda x: x.mean(), lambda x: (yield x)])  # fmt: skip
 def test_other_lambdas_are_not(function):
     assert recognize({"function": [bytecode(function), None, None], "function_type": "lambda", "arguments": {}}) is None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import options
 from edgecnn.cli.parser import counts
-from edgecnn.cli.text import columns
+from edgecnn.cli.text import columns, command
 
 if TYPE_CHECKING:
     from edgecnn.runtime.contract import Runner
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Warning: {latency.remark(timed)}.")
     if args.profile:
         _profile(paths)
-    print(f"\nNext: edgecnn validate {' '.join(str(path) for path in paths)}")
+    print(f"\nNext: {command('validate', *paths)}")
     return 0
 
 
@@ -71,9 +72,8 @@ def _row(name: str, found: Latency) -> tuple[str, ...]:
 
 
 def _profile(paths: list[Path]) -> None:
-    from rich.console import Console
-
     from edgecnn.cli.progress import progress
+    from edgecnn.cli.terminal import console
     from edgecnn.cli.text import width
     from edgecnn.validate import profile, profile_table
 
@@ -85,4 +85,4 @@ def _profile(paths: list[Path]) -> None:
             rows.append(profile.of_file(path, size.height, size.width))
             advance(1, "")
     print()
-    profile_table.render(rows, Console(width=width(), highlight=False))
+    profile_table.render(rows, console(sys.stdout, width=width(), highlight=False))

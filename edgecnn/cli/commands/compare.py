@@ -6,6 +6,7 @@ With two runs: what changed in each file, which verdicts did, and what else diff
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import report_files
@@ -44,13 +45,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _again(args: argparse.Namespace, report: Report) -> int:
-    from rich.console import Console
-
+    from edgecnn.cli.terminal import console
     from edgecnn.cli.text import width
     from edgecnn.validate import table
 
     if not any(getattr(args, option) for option in report_files.OPTIONS):
-        table.render(report, Console(width=width(), highlight=False))
+        table.render(report, console(sys.stdout, width=width(), highlight=False))
     report_files.write(args, report)
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli import about_options, compress_options, ladder_table, options
 from edgecnn.cli.commands.compress import report
-from edgecnn.cli.text import bytes_of, columns, percent
+from edgecnn.cli.text import bytes_of, columns, command, percent
 from edgecnn.errors import BadSetting
 from edgecnn.schemes import SCHEMES
 from edgecnn.settings import HEADS, RANGES, ROUNDINGS, Budget, Compress, Export, PostTraining, fine_tuning
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
         load_keras()
     written = _written(args, model, settings, compression, budget)
-    print("\nNext: edgecnn validate " + " ".join(str(path) for path in written))
+    print("\nNext: " + command("validate", *written))
     return 0
 
 

@@ -12,9 +12,10 @@ from edgecnn import zoo
 from edgecnn.card import Card
 from edgecnn.catalog import COMMON, architecture
 from edgecnn.cli import train_options
+from edgecnn.cli.class_table import class_table
 from edgecnn.cli.options import said_of_input
 from edgecnn.cli.parser import like, pair
-from edgecnn.cli.text import columns, percent
+from edgecnn.cli.text import columns, command, percent
 from edgecnn.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn train`."""
     parser.add_argument("architecture", nargs="?", metavar="ARCH", help="a name from `edgecnn list architectures`")
     parser.add_argument("--recipe", metavar="FILE", help="a .toml file as in tools/recipes, which says all of this; options overrule it")
-    parser.add_argument("--data", metavar="D", help="a name from `edgecnn list datasets`, a folder or an archive (default: digits)")
+    parser.add_argument("--data", metavar="D", help="a name from `edgecnn list datasets`, a folder, an archive or a table of labels, .csv (default: digits)")
     parser.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input (default: the data set's, else the paper's)")
     parser.add_argument("--width", type=float, metavar="ALPHA", help="width multiplier, short for --set width=ALPHA")
     parser.add_argument(
@@ -48,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="models", metavar="FOLDER", help="where to write (default: %(default)s)")
     parser.add_argument("--name", metavar="NAME", help="of the model (default: the architecture's)")
     parser.add_argument("--fresh", action="store_true", help="start over although a training was cut off")
-    parser.add_argument("--strict", action="store_true", help="refuse a data set with a corrupt picture instead of skipping it")
+    parser.add_argument("--strict", action="store_true", help="refuse files that are not used, and copies that leak, instead of telling of them")
     train_options.add(parser)
 
 
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     data = data_sets.load(wish.data, preprocessing, strict=args.strict, progress=told)
     if args.flip is None and not args.no_augment and not recipe:
         settings = replace(settings, augment=replace(settings.augment, flip=data.flip))
+    told.step(class_table(data))
     load_keras()
     card = train.train(
         wish.architecture, data, preprocessing=preprocessing, settings=settings, arguments=wish.arguments, weights=wish.weights, teacher=wish.teacher,
@@ -111,4 +113,4 @@ def _report(card: Card, model: Path) -> str:
         (name, percent(a["top1"]), f"{a['correct']:.0f} of {a['total']:.0f}; 95 % interval {percent(a['low'])} to {percent(a['high'])}")
         for name, a in card.accuracy.items()
     ]
-    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: edgecnn export {model} --float32 --int8"
+    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: {command('export', model, '--float32', '--int8')}"

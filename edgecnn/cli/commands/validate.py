@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import files
-from edgecnn.cli import options, report_files
+from edgecnn.cli import options, report_files, terminal
 from edgecnn.cli.parser import counts, size
 from edgecnn.settings import Doctor, Limits
 
@@ -60,10 +60,8 @@ def run(args: argparse.Namespace) -> int:
     report_files.check(args, [*args.files, args.against or "", args.phone or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
-    from rich.console import Console
-
     from edgecnn.cli.progress import progress
-    from edgecnn.cli.text import width
+    from edgecnn.cli.text import command, width
     from edgecnn.validate import layer_table, table, validate
     from edgecnn.validate.doctor import table as doctor_table
     from edgecnn.validate.phone import store
@@ -80,13 +78,13 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     report = replace(report, command=args.typed)
     report = store.merged(report, timed, args.phone) if timed else report
-    console = Console(file=report_files.words_to(args), width=width(), highlight=False)
+    console = terminal.console(report_files.words_to(args), width=width(), highlight=False)
     table.render(report, console)
     if args.layers:
         layer_table.render(report, console)
     doctor_table.render(report, console)
     report_files.write(args, report)
-    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
+    print(f"\nNext: {command('predict', args.files[-1], 'PICTURE')}", file=report_files.words_to(args))
     return report.exit_code
 
 

@@ -71,11 +71,13 @@ def repair(
         BadFile: not a .tflite, or one that cannot be mended. UnknownInputError: nothing says what the input wants. CheckFailed: the copy does something else.
     """
     from edgecnn.export.tasks import mending, rules
+    from edgecnn.runtime.probe import PROBE
     from edgecnn.sources.open_classifier import open_classifier
 
     content = _content(path)
     if Path(out).resolve() == Path(path).resolve():
         raise BadSetting(f"{out} is the file to read; expected another place to write to")
+    PROBE.check(path)  # both are run beside each other
     with open_classifier(path, given=preprocessing, labels=labels, data=data) as classifier:
         mended = mending.mended(content, path, classifier, append_softmax=append_softmax)
     files.write_bytes(out, mended)

@@ -21,8 +21,19 @@ class SavedModelLayer(keras.layers.Layer):
         self._function, self._index, self._shape = function, index, shape
 
     def call(self, image: Any) -> Any:
-        """[N, H, W, C] to whatever the function gives."""
-        return self._function(image)[self._index]
+        """[N, H, W, C] to whatever the function gives. In a graph the operators themselves are laid out: converters to ONNX know no function calls."""
+        import tensorflow as tf
+
+        if tf.executing_eagerly():
+            return self._function(image)[self._index]
+        graph = self._function.graph
+        mapping = {graph.inputs[0].name: image}
+        (result,) = tf.graph_util.import_graph_def(graph.as_graph_def(), mapping, [graph.outputs[self._index].name], name=self.name)
+        return result
+
+    def get_config(self) -> dict[str, Any]:
+        """There is none: raises BadFile, for whoever would copy or save the model."""
+        raise BadFile("a SavedModel without its layers can be run and exported, not changed; compress it where it was trained, or save it as .keras there")
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """As the signature declares it."""

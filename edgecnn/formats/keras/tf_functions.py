@@ -244,7 +244,7 @@ _ALIASES = {
     "nn.avg_pool2d": "nn.avg_pool", "nn.max_pool2d": "nn.max_pool", "nn.swish": "nn.silu", "nn.sigmoid": "sigmoid", "nn.tanh": "tanh",
     "math.softplus": "nn.softplus", "math.l2_normalize": "nn.l2_normalize",
 }  # fmt: skip
-_IN_MATH = ("abs", "add", "divide", "exp", "maximum", "minimum", "multiply", "negative", "pow", "reduce_max", "reduce_mean", "reduce_min", "reduce_sum", "sigmoid",
-            "sqrt", "square", "subtract", "tanh", "truediv")  # fmt: skip
+_IN_MATH = ("abs", "add", "divide", "exp", "maximum", "minimum", "multiply", "negative", "pow", "reduce_max", "reduce_mean", "reduce_min", "reduce_sum",
+            "sigmoid", "sqrt", "square", "subtract", "tanh", "truediv")  # fmt: skip
 
 TRANSLATIONS = {**_PURE, **{name: _PURE[other] for name, other in _ALIASES.items()}, **{f"math.{name}": _PURE[name] for name in _IN_MATH}}

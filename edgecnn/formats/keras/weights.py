@@ -26,7 +26,7 @@ def restore(file: KerasFile, rebuilt: Rebuilt) -> None:
     """
     if file.kind == "h5":
         with h5py.File(file.path, "r") as stored:
-            _from_hdf5(stored["model_weights"] if "model_weights" in stored else stored, rebuilt)
+            _from_hdf5(stored.get("model_weights", stored), rebuilt)
     elif file.kind == "keras":
         with zipfile.ZipFile(file.path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as stored:
             _from_archive(stored["layers"] if "layers" in stored else stored["_layer_checkpoint_dependencies"], rebuilt)
@@ -120,8 +120,8 @@ def _snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-_ORDER = ("gamma", "beta", "kernel", "depthwise_kernel", "pointwise_kernel", "embeddings", "alpha", "bias", "moving_mean", "moving_variance", "mean", "variance",
-          "count")  # fmt: skip
+_ORDER = ("gamma", "beta", "kernel", "depthwise_kernel", "pointwise_kernel", "embeddings", "alpha", "bias", "moving_mean", "moving_variance", "mean",
+          "variance", "count")  # fmt: skip
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.card import Preprocessing
-from edgecnn.runtime.base import Layout, input_layout
 from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.tensor_shapes import Layout, input_layout
 
 # Mean and deviation of ImageNet's pixels, R, G, B, by which torchvision's networks scale: 255 (0.485, 0.456, 0.406) and 255 (0.229, 0.224, 0.225).
 TORCH_MEAN, TORCH_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

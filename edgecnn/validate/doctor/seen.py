@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn import files
+from edgecnn import files, untrusted
 from edgecnn.errors import BadData, BadFile
 from edgecnn.validate.doctor.trial import NONE
 
@@ -66,13 +65,13 @@ def read(path: Path, names: Sequence[str], labels: Sequence[str]) -> Seen:
 def _rows(path: Path, content: bytes) -> list[tuple[str, str, float]]:
     """(file, label, score) of every line; NaN where there is no score."""
     try:
-        text = content.decode("utf-8-sig")
-        raw = _of_json(json.loads(text)) if path.suffix.lower() == ".json" else list(csv.reader(io.StringIO(text), skipinitialspace=True))
-        raw = [row for row in raw if row]
+        raw = [row for row in (_of_json if path.suffix.lower() == ".json" else _of_csv)(path, content) if row]
         if raw and str(raw[0][0]).strip().lower() in _HEADS:
             raw = raw[1:]
         found = [(str(row[0]).strip(), str(row[1]).strip(), float(row[2]) if len(row) > 2 and row[2] not in ("", None) else float("nan")) for row in raw]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+    except BadFile:
+        raise
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, csv.Error) as error:
         raise BadFile(f"{path} is no file of answers ({type(error).__name__}: {error}); {EXPECTED}") from error
     if not found:
         raise BadFile(f"{path} holds no answers; {EXPECTED}")
@@ -82,7 +81,12 @@ def _rows(path: Path, content: bytes) -> list[tuple[str, str, float]]:
     return found
 
 
-def _of_json(raw: Any) -> list[Sequence[Any]]:
+def _of_csv(path: Path, content: bytes) -> list[Sequence[Any]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True))
+
+
+def _of_json(path: Path, content: bytes) -> list[Sequence[Any]]:
+    raw = untrusted.loads_json(content, path, EXPECTED.removeprefix("expected "))
     if isinstance(raw, Mapping):
         return list(raw.items())
     return [(row["file"], row["label"], row.get("score")) for row in raw]

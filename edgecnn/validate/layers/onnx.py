@@ -14,6 +14,7 @@ import onnxruntime
 from onnx import helper
 
 from edgecnn.errors import BadData, BadFile
+from edgecnn.formats.onnx import validate
 from edgecnn.validate.layers.net import FUSED, KEEPING, PADDING, WEIGHTED, Key, Net, Stored, Unit, root
 from edgecnn.validate.layers.onnx_values import WHOLE, constants_of, rounding_of, shapes_of, types_of, values_of
 
@@ -96,11 +97,8 @@ def read(path: Path) -> ONNXNetwork:
     Raises:
         BadFile: it is damaged. BadData: its operators compute with integers by themselves, so that their roundings cannot be told from them.
     """
-    try:
-        proto = onnx.load(path)
-    # protobuf's DecodeError is another class in every version of protobuf.
-    except Exception as error:
-        raise BadFile(f"{path}: not an ONNX file, or one that is cut off or damaged; copy or export it again") from error
+    proto = validate.read(path)
+    onnx.load_external_data_for_model(proto, str(path.parent))
     whole = next(
         (node.op_type for node in proto.graph.node if node.op_type.startswith(("QLinear", "DynamicQuantize")) or node.op_type.endswith("Integer")), None
     )

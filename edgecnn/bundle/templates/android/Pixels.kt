@@ -8,16 +8,27 @@ import java.nio.ByteOrder
 import kotlin.math.abs
 import kotlin.math.ceil
 import kotlin.math.exp
+import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min
+import kotlin.math.sin
+import kotlin.math.tanh
 
 /** Upright pixels, row by row from the top left, three bytes each: red, green, blue. */
 class Rgb(val width: Int, val height: Int, val data: ByteArray)
 
-/** What of one side goes into one side of the result, in pixels; need not be whole. */
-private class Span(val from: Float, val to: Float)
+/**
+ * One side of a resize: what lies between [from] and [to] becomes [total] pixels, of which [count] from [skip] on go to place [at] of the result. The [size]
+ * pixels behind [origin] are looked at; [from] and [to] need not be whole.
+ */
+private data class Side(
+    val from: Float, val to: Float, val origin: Int, val size: Int, val total: Int, val skip: Int, val count: Int, val at: Int,
+)
 
-/** For each pixel of the result: the first pixel that it is made of, how many, and their weights in 2^22nds. */
+/** The pixels that one pixel is made of, from [first] up to [end], and their weights before they are divided by their sum. */
+private class Window(val first: Int, val end: Int, val weight: (Int) -> Double)
+
+/** For each pixel of the result: the first pixel that it is made of, how many, and their weights in 2^22nds, or 2^20ths. */
 private class Filter(wanted: Int, val stride: Int) {
     val first = IntArray(wanted)
     val count = IntArray(wanted)
@@ -26,15 +37,44 @@ private class Filter(wanted: Int, val stride: Int) {
 
 private const val BITS = 22 // of a weight's fraction: 255 times the sum of the weights still fits 31 bits
 private const val HALF = 1 shl (BITS - 1)
+private const val TF_BITS = 20 // of both sides together over a byte fit the 53 bits that a double holds
 
-/** The picture at the model's size: both sides stretched, or the centre cut out, as the model was trained. */
+/** The picture at the model's size: both sides stretched, the centre cut out, or between bars, as the model was trained. */
 fun fit(picture: Rgb, model: Model = MODEL): Rgb {
-    val (across, down) = if (model.resize == Resize.CROP) centre(picture, model) else Pair(whole(picture.width), whole(picture.height))
-    return resize(picture, across, down, model.width, model.height)
+    val (across, down) = if (model.resize == Resize.CROP) cropped(picture, model) else inWhole(picture, model)
+    val scaled = if (ofPillow(model.filter)) resize(picture, across, down, model.filter) else resizeOnce(picture, across, down, model.filter)
+    return if (model.resize == Resize.PAD) framed(scaled, across.at, down.at, model) else scaled
 }
 
-/** The spans of the largest centred part that has the model's proportions. */
-private fun centre(picture: Rgb, model: Model): Pair<Span, Span> {
+private fun ofPillow(name: ResizeFilter): Boolean = name <= ResizeFilter.PILLOW_NEAREST
+
+/** The sides for a crop. */
+private fun cropped(picture: Rgb, model: Model): Pair<Side, Side> {
+    val width = picture.width
+    val height = picture.height
+    if (model.scaled != null) {
+        val (least, lowest) = model.scaled
+        val isWide = width.toLong() * lowest >= height.toLong() * least
+        val wide = max(least, if (isWide) (lowest.toLong() * width / height).toInt() else least)
+        val tall = max(lowest, if (isWide) lowest else (least.toLong() * height / width).toInt())
+        return Pair(middle(width, wide, model.width), middle(height, tall, model.height))
+    }
+    if (ofPillow(model.filter)) {
+        return centre(picture, model)
+    }
+    val wide = min(width.toLong(), max(1, height.toLong() * model.width / model.height)).toInt()
+    val tall = min(height.toLong(), max(1, width.toLong() * model.height / model.width)).toInt()
+    return Pair(
+        whole(wide, model.width).copy(origin = (width - wide) / 2),
+        whole(tall, model.height).copy(origin = (height - tall) / 2),
+    )
+}
+
+/** A side scaled to [total], of which the middle is kept. */
+private fun middle(size: Int, total: Int, kept: Int): Side = whole(size, total).copy(skip = half(total - kept), count = kept)
+
+/** The sides of the largest centred part that has the model's proportions. */
+private fun centre(picture: Rgb, model: Model): Pair<Side, Side> {
     val width = picture.width.toDouble()
     val height = picture.height.toDouble()
     val wanted = model.width.toDouble() / model.height
@@ -43,49 +83,154 @@ private fun centre(picture: Rgb, model: Model): Pair<Span, Span> {
     val left = (width - cutWidth) * 0.5
     val top = (height - cutHeight) * 0.5
     return Pair(
-        Span(left.toFloat(), (left + cutWidth).toFloat()),
-        Span(top.toFloat(), (top + cutHeight).toFloat()),
+        whole(picture.width, model.width).copy(from = left.toFloat(), to = (left + cutWidth).toFloat()),
+        whole(picture.height, model.height).copy(from = top.toFloat(), to = (top + cutHeight).toFloat()),
     )
 }
 
-private fun whole(size: Int) = Span(0f, size.toFloat())
-
-/**
- * Bilinear with antialias, rounded to bytes after each of its two passes, across and down. A shrunk picture averages all the pixels that a new one
- * covers, which Bitmap.createScaledBitmap does not; the training did exactly this.
- */
-private fun resize(picture: Rgb, across: Span, down: Span, width: Int, height: Int): Rgb {
-    val sameWidth = width == picture.width && across.from == 0f && across.to == width.toFloat()
-    val sameHeight = height == picture.height && down.from == 0f && down.to == height.toFloat()
-    fun goAcross(one: Rgb) = if (sameWidth) one else resizeAcross(one, filter(picture.width, across, width))
-    fun goDown(one: Rgb) = if (sameHeight) one else resizeDown(one, filter(picture.height, down, height))
-    // The order shows in the rounding: Pillow 13 goes down first where that removes more than twice as many rows as going across would remove columns.
-    val rows = picture.height - height
-    return if (rows > 0 && rows > (picture.width - width) * 2) goAcross(goDown(picture)) else goDown(goAcross(picture))
+/** The sides for the whole picture, stretched or between bars. */
+private fun inWhole(picture: Rgb, model: Model): Pair<Side, Side> {
+    val width = picture.width
+    val height = picture.height
+    if (model.resize != Resize.PAD) {
+        return Pair(whole(width, model.width), whole(height, model.height))
+    }
+    return Pair(
+        betweenBars(width, height, model.width, model.height, model.filter),
+        betweenBars(height, width, model.height, model.width, model.filter),
+    )
 }
 
-private fun filter(size: Int, span: Span, wanted: Int): Filter {
-    val scale = (span.to - span.from).toDouble() / wanted
-    val support = max(scale, 1.0) // pixels to either side that count: one, or more when shrinking
-    val made = Filter(wanted, ceil(support).toInt() * 2 + 1)
-    val row = DoubleArray(made.stride)
-    for (at in 0 until wanted) {
-        val middle = span.from + (at + 0.5) * scale
-        val first = max((middle - support + 0.5).toInt(), 0)
-        val count = min((middle + support + 0.5).toInt(), size) - first
+/** A side that keeps its proportion to the other one; Pillow rounds its length, TensorFlow cuts it down. */
+private fun betweenBars(size: Int, other: Int, wanted: Int, wantedOther: Int, name: ResizeFilter): Side {
+    val above = size.toLong() * wantedOther
+    if (above >= other.toLong() * wanted) {
+        return whole(size, wanted)
+    }
+    val below = above / other
+    val rest = 2 * (above - below * other)
+    val rounded = if (rest > other || (rest == other.toLong() && below % 2 == 1L)) below + 1 else below
+    val total = max(1, if (ofPillow(name)) rounded else below).toInt()
+    val at = if (ofPillow(name)) half(wanted - total) else ((wanted.toLong() * other - above) / (2L * other)).toInt()
+    return whole(size, total).copy(at = at)
+}
+
+/** Half of a size, rounded half to even. */
+private fun half(size: Int): Int = size / 2 + (if (size % 4 == 3) 1 else 0)
+
+private fun whole(size: Int, total: Int) = Side(0f, size.toFloat(), 0, size, total, 0, total, 0)
+
+/** The scaled picture between bars. */
+private fun framed(scaled: Rgb, left: Int, top: Int, model: Model): Rgb {
+    val data = ByteArray(model.width * model.height * 3) { model.bars[it % 3].toByte() }
+    for (y in 0 until scaled.height) {
+        scaled.data.copyInto(data, ((y + top) * model.width + left) * 3, y * scaled.width * 3, (y + 1) * scaled.width * 3)
+    }
+    return Rgb(model.width, model.height, data)
+}
+
+/**
+ * By a filter of Pillow's, rounded to bytes after each of its two passes, across and down. Those with antialias average all the pixels that a new one
+ * covers, which Bitmap.createScaledBitmap does not; the training did exactly this.
+ */
+private fun resize(picture: Rgb, across: Side, down: Side, name: ResizeFilter): Rgb {
+    val sameWidth = across.total == picture.width && across.from == 0f && across.to == picture.width.toFloat() && across.count == across.total
+    val sameHeight = down.total == picture.height && down.from == 0f && down.to == picture.height.toFloat() && down.count == down.total
+    fun goAcross(one: Rgb) = if (sameWidth) one else resizeAcross(one, filter(across, name))
+    fun goDown(one: Rgb) = if (sameHeight) one else resizeDown(one, filter(down, name))
+    // The order shows in the rounding: Pillow 13 goes down first where that removes more than twice as many rows as going across would remove columns.
+    val rows = picture.height - down.total
+    return if (rows > 0 && rows > (picture.width - across.total) * 2) goAcross(goDown(picture)) else goDown(goAcross(picture))
+}
+
+private fun filter(side: Side, name: ResizeFilter): Filter {
+    val (scale, support, widened) = sizes(side, name)
+    val stride = if (name == ResizeFilter.TF_AREA) ceil(scale).toInt() + 2 else ceil(support).toInt() * 2 + 1
+    val made = Filter(side.count, stride)
+    val row = DoubleArray(stride)
+    for (at in 0 until side.count) {
+        val window = look(side, name, side.skip + at, scale, support, widened)
+        val first = window.first
+        val count = window.end - first
         var sum = 0.0
         for (k in 0 until count) {
-            row[k] = max(1 - abs((k + first - middle + 0.5) * (1 / support)), 0.0)
+            row[k] = window.weight(first + k)
             sum += row[k]
         }
         for (k in 0 until count) {
-            made.weights[at * made.stride + k] = (0.5 + row[k] / sum * (1 shl BITS)).toInt()
+            val share = if (sum == 0.0) 0.0 else row[k] / sum
+            val fixed = if (ofPillow(name)) (if (share < 0) -0.5 else 0.5) + share * (1 shl BITS) else floor(share * (1 shl TF_BITS) + 0.5)
+            made.weights[at * stride + k] = fixed.toInt()
         }
-        made.first[at] = first
+        made.first[at] = first + side.origin
         made.count[at] = count
     }
     return made
 }
+
+/** Pixels of the source to one of the result, pixels to either side that count, and by how much the filter is widened, which smooths. */
+private fun sizes(side: Side, name: ResizeFilter): Triple<Double, Double, Double> {
+    var scale = (side.to - side.from).toDouble() / side.total
+    if (name == ResizeFilter.TF_BILINEAR_ANTIALIAS || name == ResizeFilter.TF_BICUBIC_ANTIALIAS) {
+        scale = (1f / (side.total.toFloat() / side.size)).toDouble()
+    } else if (!ofPillow(name)) {
+        scale = (side.size.toFloat() / side.total).toDouble()
+    }
+    val widest = max(scale, 1.0) // pixels of the source under one of the result: one, or more when shrinking
+    val widened = if (name == ResizeFilter.TF_BILINEAR || name == ResizeFilter.TF_BICUBIC) 1.0 else widest
+    return Triple(scale, radius(name) * widened, widened)
+}
+
+private fun radius(name: ResizeFilter): Double = when (name) {
+    ResizeFilter.PILLOW_BOX -> 0.5
+    ResizeFilter.PILLOW_BILINEAR, ResizeFilter.TF_BILINEAR, ResizeFilter.TF_BILINEAR_ANTIALIAS -> 1.0
+    ResizeFilter.PILLOW_BICUBIC, ResizeFilter.TF_BICUBIC, ResizeFilter.TF_BICUBIC_ANTIALIAS -> 2.0
+    ResizeFilter.PILLOW_LANCZOS -> 3.0
+    else -> 0.0
+}
+
+/** Where a place lies in the source, in single precision, as TensorFlow computes it. */
+private fun single(place: Double, scale: Double): Double = (place * scale).toFloat().toDouble()
+
+/** What pixel [place] of the scaled side is made of. */
+private fun look(side: Side, name: ResizeFilter, place: Int, scale: Double, support: Double, widened: Double): Window {
+    val size = side.size
+    if (name == ResizeFilter.PILLOW_NEAREST || name == ResizeFilter.TF_NEAREST) {
+        var middle = if (name == ResizeFilter.TF_NEAREST) single(place + 0.5, scale) else side.from + scale * 0.5
+        if (name == ResizeFilter.PILLOW_NEAREST) {
+            repeat(place) { middle += scale } // step by step, as Pillow
+        }
+        val first = min(max(middle.toInt(), 0), size - 1)
+        return Window(first, first + 1) { 1.0 }
+    }
+    if (name == ResizeFilter.TF_AREA) {
+        val start = single(place.toDouble(), scale)
+        val end = single(place + 1.0, scale)
+        return Window(min(start.toInt(), size - 1), min(ceil(end).toInt(), size)) { k -> min(max(min(k + 1.0, end) - max(k.toDouble(), start), 0.0), 1.0) }
+    }
+    if (name == ResizeFilter.TF_BICUBIC) {
+        val middle = (single(place + 0.5, scale) - 0.5).toFloat().toDouble()
+        val base = floor(middle).toInt()
+        val share = Math.rint((middle - base) * 1024) / 1024
+        return Window(min(max(base - 1, 0), size - 1), min(base + 3, size)) { k -> kernel(name, k - base - share) }
+    }
+    val middle = if (ofPillow(name)) side.from + (place + 0.5) * scale else single(place + 0.5, scale)
+    return Window(min(max((middle - support + 0.5).toInt(), 0), size - 1), min((middle + support + 0.5).toInt(), size)) { k ->
+        kernel(name, (k - middle + 0.5) * (1 / widened))
+    }
+}
+
+private fun kernel(name: ResizeFilter, far: Double): Double {
+    val x = abs(far)
+    return when (radius(name)) {
+        0.5 -> if (far > -0.5 && far <= 0.5) 1.0 else 0.0
+        2.0 -> if (x < 1) (1.5 * x - 2.5) * x * x + 1 else if (x < 2) (((x - 5) * x + 8) * x - 4) * -0.5 else 0.0
+        3.0 -> if (x < 3) sinc(x) * sinc(x / 3) else 0.0
+        else -> max(1 - x, 0.0)
+    }
+}
+
+private fun sinc(x: Double): Double = if (x == 0.0) 1.0 else sin(x * Math.PI) / (x * Math.PI)
 
 private fun resizeAcross(picture: Rgb, filter: Filter): Rgb {
     val width = filter.first.size
@@ -104,9 +249,9 @@ private fun resizeAcross(picture: Rgb, filter: Filter): Rgb {
                 from += 3
             }
             val to = (y * width + x) * 3
-            data[to] = min(red shr BITS, 255).toByte()
-            data[to + 1] = min(green shr BITS, 255).toByte()
-            data[to + 2] = min(blue shr BITS, 255).toByte()
+            data[to] = clipped(red shr BITS)
+            data[to + 1] = clipped(green shr BITS)
+            data[to + 2] = clipped(blue shr BITS)
         }
     }
     return Rgb(width, picture.height, data)
@@ -122,10 +267,41 @@ private fun resizeDown(picture: Rgb, filter: Filter): Rgb {
             for (k in 0 until filter.count[y]) {
                 sum += byte(picture.data, (filter.first[y] + k) * row + x) * filter.weights[y * filter.stride + k]
             }
-            data[y * row + x] = min(sum shr BITS, 255).toByte()
+            data[y * row + x] = clipped(sum shr BITS)
         }
     }
     return Rgb(picture.width, height, data)
+}
+
+private fun clipped(value: Int): Byte = min(max(value, 0), 255).toByte()
+
+/** By a filter of TensorFlow's, rounded once, half to even: all sums are whole numbers that a double holds, so that no machine gives others. */
+private fun resizeOnce(picture: Rgb, across: Side, down: Side, name: ResizeFilter): Rgb {
+    val columns = filter(across, name)
+    val rows = filter(down, name)
+    val wide = across.count * 3
+    val sums = IntArray(wide * picture.height)
+    for (y in down.origin until down.origin + down.size) {
+        for (x in 0 until wide) {
+            val column = x / 3
+            var sum = 0
+            for (k in 0 until columns.count[column]) {
+                sum += byte(picture.data, (y * picture.width + columns.first[column] + k) * 3 + x % 3) * columns.weights[column * columns.stride + k]
+            }
+            sums[y * wide + x] = sum
+        }
+    }
+    val data = ByteArray(wide * down.count)
+    for (y in 0 until down.count) {
+        for (x in 0 until wide) {
+            var sum = 0L
+            for (k in 0 until rows.count[y]) {
+                sum += sums[(rows.first[y] + k) * wide + x].toLong() * rows.weights[y * rows.stride + k]
+            }
+            data[y * wide + x] = clipped(Math.rint(sum / (1L shl (2 * TF_BITS)).toDouble()).toInt())
+        }
+    }
+    return Rgb(across.count, down.count, data)
 }
 
 /** Java's bytes are signed: 0 to 255 needs the mask. */
@@ -191,6 +367,7 @@ fun encode(picture: Rgb, model: Model = MODEL): ByteBuffer {
 }
 
 private fun byteOf(data: ByteArray, at: Int, channel: Int, order: Order): Int = when (order) {
+    Order.RGBA -> if (channel == 3) 255 else byte(data, at + channel)
     Order.GREY -> (299 * byte(data, at) + 587 * byte(data, at + 1) + 114 * byte(data, at + 2) + 500) / 1000
     Order.BGR -> byte(data, at + 2 - channel)
     Order.RGB -> byte(data, at + channel)
@@ -205,22 +382,32 @@ fun numbers(stored: ByteBuffer, dtype: DType): FloatArray = FloatArray(stored.ca
     }
 }
 
-/** Probabilities from what the output stores. */
+/** One probability a class from what the output stores. */
 fun probabilities(stored: FloatArray, model: Model = MODEL): FloatArray {
     val scale = model.output.scale
     val scores = FloatArray(stored.size) { if (scale == null) stored[it] else (scale * (stored[it] - model.output.zeroPoint)).toFloat() }
-    if (!model.softmax) {
-        return scores
+    return when (model.scoreKind) {
+        ScoreKind.SOFTMAX, ScoreKind.MULTI_LABEL -> scores
+        ScoreKind.PERCENT -> FloatArray(scores.size) { scores[it] / 100 }
+        ScoreKind.MULTI_LABEL_LOGITS -> FloatArray(scores.size) { sigmoid(scores[it]) }
+        ScoreKind.SIGMOID -> floatArrayOf(1 - scores[0], scores[0])
+        ScoreKind.LOGIT -> floatArrayOf(1 - sigmoid(scores[0]), sigmoid(scores[0]))
+        ScoreKind.LOGITS -> softmax(scores)
     }
+}
+
+private fun softmax(scores: FloatArray): FloatArray {
     val most = scores.max()
     val grown = FloatArray(scores.size) { exp(scores[it] - most) }
     val sum = grown.sum()
     return FloatArray(scores.size) { grown[it] / sum }
 }
 
+private fun sigmoid(logit: Float): Float = 0.5f * (1 + tanh(0.5f * logit))
+
 class Score(val label: String, val probability: Float)
 
-/** Every output with its name, likeliest first; outputs before the first label are background. */
+/** Every class with its name, likeliest first (of a multi-label network every one of 0.5 or more holds); classes before the first label are background. */
 fun ranked(row: FloatArray, model: Model = MODEL): List<Score> =
     row.mapIndexed { output, probability -> Score(model.labels.getOrElse(output - model.labelOffset) { "background" }, probability) }
         .sortedByDescending { it.probability }

@@ -16,13 +16,27 @@ public struct RGB {
     }
 }
 
-/// What of one side goes into one side of the result, in pixels; need not be whole.
-private struct Span {
+/// One side of a resize: what lies between `from` and `to` becomes `total` pixels, of which `count` from `skip` on go to place `at` of the result. The `size`
+/// pixels behind `origin` are looked at; `from` and `to` need not be whole.
+private struct Side {
     var from: Float
     var to: Float
+    var origin: Int
+    var size: Int
+    var total: Int
+    var skip: Int
+    var count: Int
+    var at: Int
 }
 
-/// For each pixel of the result: the first pixel that it is made of, how many, and their weights in 2^22nds.
+/// The pixels that one pixel is made of, from `first` up to `end`, and their weights before they are divided by their sum.
+private struct Window {
+    var first: Int
+    var end: Int
+    var weight: (Int) -> Double
+}
+
+/// For each pixel of the result: the first pixel that it is made of, how many, and their weights in 2^22nds, or 2^20ths.
 private struct Filter {
     var first: [Int]
     var count: [Int]
@@ -32,15 +46,52 @@ private struct Filter {
 
 private let bits: Int32 = 22  // of a weight's fraction: 255 times the sum of the weights still fits 31 bits
 private let half: Int32 = 1 << (bits - 1)
+private let tfBits = 20  // of both sides together over a byte fit the 53 bits that a double holds
 
-/// The picture at the model's size: both sides stretched, or the centre cut out, as the model was trained.
+/// The picture at the model's size: both sides stretched, the centre cut out, or between bars, as the model was trained.
 public func fit(_ picture: RGB, _ model: Model = .shipped) -> RGB {
-    let (across, down) = model.resize == .crop ? centre(picture, model) : (whole(picture.width), whole(picture.height))
-    return resize(picture, across, down, model.width, model.height)
+    let (across, down) = model.resize == .crop ? cropped(picture, model) : inWhole(picture, model)
+    let scaled = ofPillow(model.filter) ? resize(picture, across, down, model.filter) : resizeOnce(picture, across, down, model.filter)
+    return model.resize == .pad ? framed(scaled, across.at, down.at, model) : scaled
 }
 
-/// The spans of the largest centred part that has the model's proportions.
-private func centre(_ picture: RGB, _ model: Model) -> (Span, Span) {
+private func ofPillow(_ name: ResizeFilter) -> Bool {
+    name.rawValue.hasPrefix("pillow-")
+}
+
+/// The sides for a crop.
+private func cropped(_ picture: RGB, _ model: Model) -> (Side, Side) {
+    let width = picture.width
+    let height = picture.height
+    if let scaled = model.scaled {
+        let (least, lowest) = (scaled[0], scaled[1])
+        let isWide = width * lowest >= height * least
+        let wide = max(least, isWide ? lowest * width / height : least)
+        let tall = max(lowest, isWide ? lowest : least * height / width)
+        return (middle(width, wide, model.width), middle(height, tall, model.height))
+    }
+    if ofPillow(model.filter) {
+        return centre(picture, model)
+    }
+    let wide = min(width, max(1, height * model.width / model.height))
+    let tall = min(height, max(1, width * model.height / model.width))
+    var across = whole(wide, model.width)
+    var down = whole(tall, model.height)
+    across.origin = (width - wide) / 2
+    down.origin = (height - tall) / 2
+    return (across, down)
+}
+
+/// A side scaled to `total`, of which the middle is kept.
+private func middle(_ size: Int, _ total: Int, _ kept: Int) -> Side {
+    var side = whole(size, total)
+    side.skip = halved(total - kept)
+    side.count = kept
+    return side
+}
+
+/// The sides of the largest centred part that has the model's proportions.
+private func centre(_ picture: RGB, _ model: Model) -> (Side, Side) {
     let width = Double(picture.width)
     let height = Double(picture.height)
     let wanted = Double(model.width) / Double(model.height)
@@ -48,50 +99,171 @@ private func centre(_ picture: RGB, _ model: Model) -> (Span, Span) {
     let cutHeight = width / height >= wanted ? height : width / wanted
     let left = (width - cutWidth) * 0.5
     let top = (height - cutHeight) * 0.5
+    var across = whole(picture.width, model.width)
+    var down = whole(picture.height, model.height)
+    (across.from, across.to) = (Float(left), Float(left + cutWidth))
+    (down.from, down.to) = (Float(top), Float(top + cutHeight))
+    return (across, down)
+}
+
+/// The sides for the whole picture, stretched or between bars.
+private func inWhole(_ picture: RGB, _ model: Model) -> (Side, Side) {
+    let width = picture.width
+    let height = picture.height
+    if model.resize != .pad {
+        return (whole(width, model.width), whole(height, model.height))
+    }
     return (
-        Span(from: Float(left), to: Float(left + cutWidth)),
-        Span(from: Float(top), to: Float(top + cutHeight))
+        betweenBars(width, height, model.width, model.height, model.filter),
+        betweenBars(height, width, model.height, model.width, model.filter)
     )
 }
 
-private func whole(_ size: Int) -> Span {
-    Span(from: 0, to: Float(size))
+/// A side that keeps its proportion to the other one; Pillow rounds its length, TensorFlow cuts it down.
+private func betweenBars(_ size: Int, _ other: Int, _ wanted: Int, _ wantedOther: Int, _ name: ResizeFilter) -> Side {
+    let above = size * wantedOther
+    if above >= other * wanted {
+        return whole(size, wanted)
+    }
+    let below = above / other
+    let rest = 2 * (above - below * other)
+    let rounded = rest > other || (rest == other && below % 2 == 1) ? below + 1 : below
+    let total = max(1, ofPillow(name) ? rounded : below)
+    var side = whole(size, total)
+    side.at = ofPillow(name) ? halved(wanted - total) : (wanted * other - above) / (2 * other)
+    return side
 }
 
-/// Bilinear with antialias, rounded to bytes after each of its two passes, across and down. A shrunk picture averages all the pixels that a new one
+/// Half of a size, rounded half to even.
+private func halved(_ size: Int) -> Int {
+    size / 2 + (size % 4 == 3 ? 1 : 0)
+}
+
+private func whole(_ size: Int, _ total: Int) -> Side {
+    Side(from: 0, to: Float(size), origin: 0, size: size, total: total, skip: 0, count: total, at: 0)
+}
+
+/// The scaled picture between bars.
+private func framed(_ scaled: RGB, _ left: Int, _ top: Int, _ model: Model) -> RGB {
+    var data = (0..<(model.width * model.height * 3)).map { UInt8(model.bars[$0 % 3]) }
+    for y in 0..<scaled.height {
+        for x in 0..<(scaled.width * 3) {
+            data[((y + top) * model.width + left) * 3 + x] = scaled.data[y * scaled.width * 3 + x]
+        }
+    }
+    return RGB(width: model.width, height: model.height, data: data)
+}
+
+/// By a filter of Pillow's, rounded to bytes after each of its two passes, across and down. Those with antialias average all the pixels that a new one
 /// covers, which CGContext's and vImage's qualities do not promise; the training did exactly this.
-private func resize(_ picture: RGB, _ across: Span, _ down: Span, _ width: Int, _ height: Int) -> RGB {
-    let sameWidth = width == picture.width && across.from == 0 && across.to == Float(width)
-    let sameHeight = height == picture.height && down.from == 0 && down.to == Float(height)
-    let goAcross = { (one: RGB) in sameWidth ? one : resizeAcross(one, filter(picture.width, across, width)) }
-    let goDown = { (one: RGB) in sameHeight ? one : resizeDown(one, filter(picture.height, down, height)) }
+private func resize(_ picture: RGB, _ across: Side, _ down: Side, _ name: ResizeFilter) -> RGB {
+    let sameWidth = across.total == picture.width && across.from == 0 && across.to == Float(picture.width) && across.count == across.total
+    let sameHeight = down.total == picture.height && down.from == 0 && down.to == Float(picture.height) && down.count == down.total
+    let goAcross = { (one: RGB) in sameWidth ? one : resizeAcross(one, filter(across, name)) }
+    let goDown = { (one: RGB) in sameHeight ? one : resizeDown(one, filter(down, name)) }
     // The order shows in the rounding: Pillow 13 goes down first where that removes more than twice as many rows as going across would remove columns.
-    let rows = picture.height - height
-    return rows > 0 && rows > (picture.width - width) * 2 ? goAcross(goDown(picture)) : goDown(goAcross(picture))
+    let rows = picture.height - down.total
+    return rows > 0 && rows > (picture.width - across.total) * 2 ? goAcross(goDown(picture)) : goDown(goAcross(picture))
 }
 
-private func filter(_ size: Int, _ span: Span, _ wanted: Int) -> Filter {
-    let scale = Double(span.to - span.from) / Double(wanted)
-    let support = max(scale, 1)  // pixels to either side that count: one, or more when shrinking
-    let stride = Int(support.rounded(.up)) * 2 + 1
-    var made = Filter(first: [], count: [], weights: [Int32](repeating: 0, count: wanted * stride), stride: stride)
+private func filter(_ side: Side, _ name: ResizeFilter) -> Filter {
+    let (scale, support, widened) = sizes(side, name)
+    let stride = name == .tfArea ? Int(scale.rounded(.up)) + 2 : Int(support.rounded(.up)) * 2 + 1
+    var made = Filter(first: [], count: [], weights: [Int32](repeating: 0, count: side.count * stride), stride: stride)
     var row = [Double](repeating: 0, count: stride)
-    for at in 0..<wanted {
-        let middle = Double(span.from) + (Double(at) + 0.5) * scale
-        let first = max(Int(middle - support + 0.5), 0)
-        let count = min(Int(middle + support + 0.5), size) - first
+    for at in 0..<side.count {
+        let window = look(side, name, side.skip + at, scale, support, widened)
+        let first = window.first
+        let count = window.end - first
         var sum = 0.0
         for k in 0..<count {
-            row[k] = max(1 - abs((Double(k + first) - middle + 0.5) * (1 / support)), 0)
+            row[k] = window.weight(first + k)
             sum += row[k]
         }
         for k in 0..<count {
-            made.weights[at * stride + k] = Int32(0.5 + row[k] / sum * Double(Int32(1) << bits))
+            let share = sum == 0 ? 0 : row[k] / sum
+            let fixed = ofPillow(name) ? (share < 0 ? -0.5 : 0.5) + share * Double(Int32(1) << bits) : (share * Double(1 << tfBits) + 0.5).rounded(.down)
+            made.weights[at * stride + k] = Int32(fixed)
         }
-        made.first.append(first)
+        made.first.append(first + side.origin)
         made.count.append(count)
     }
     return made
+}
+
+/// Pixels of the source to one of the result, pixels to either side that count, and by how much the filter is widened, which smooths.
+private func sizes(_ side: Side, _ name: ResizeFilter) -> (Double, Double, Double) {
+    var scale = Double(side.to - side.from) / Double(side.total)
+    if name == .tfBilinearAntialias || name == .tfBicubicAntialias {
+        scale = Double(1 / (Float(side.total) / Float(side.size)))
+    } else if !ofPillow(name) {
+        scale = Double(Float(side.size) / Float(side.total))
+    }
+    let widest = max(scale, 1)  // pixels of the source under one of the result: one, or more when shrinking
+    let widened = name == .tfBilinear || name == .tfBicubic ? 1 : widest
+    return (scale, radius(name) * widened, widened)
+}
+
+private func radius(_ name: ResizeFilter) -> Double {
+    switch name {
+    case .pillowBox: return 0.5
+    case .pillowBilinear, .tfBilinear, .tfBilinearAntialias: return 1
+    case .pillowBicubic, .tfBicubic, .tfBicubicAntialias: return 2
+    case .pillowLanczos: return 3
+    case .pillowNearest, .tfNearest, .tfArea: return 0
+    }
+}
+
+/// Where a place lies in the source, in single precision, as TensorFlow computes it.
+private func single(_ place: Double, _ scale: Double) -> Double {
+    Double(Float(place * scale))
+}
+
+/// What pixel `place` of the scaled side is made of.
+private func look(_ side: Side, _ name: ResizeFilter, _ place: Int, _ scale: Double, _ support: Double, _ widened: Double) -> Window {
+    let size = side.size
+    let here = Double(place) + 0.5
+    if name == .pillowNearest || name == .tfNearest {
+        var middle = name == .tfNearest ? single(here, scale) : Double(side.from) + scale * 0.5
+        if name == .pillowNearest {
+            for _ in 0..<place {
+                middle += scale  // step by step, as Pillow
+            }
+        }
+        let first = min(max(Int(middle), 0), size - 1)
+        return Window(first: first, end: first + 1, weight: { _ in 1 })
+    }
+    if name == .tfArea {
+        let start = single(Double(place), scale)
+        let end = single(Double(place) + 1, scale)
+        let covered = { (k: Int) -> Double in min(max(min(Double(k) + 1, end) - max(Double(k), start), 0), 1) }
+        return Window(first: min(Int(start), size - 1), end: min(Int(end.rounded(.up)), size), weight: covered)
+    }
+    if name == .tfBicubic {
+        let middle = Double(Float(single(here, scale) - 0.5))
+        let base = middle.rounded(.down)
+        let share = ((middle - base) * 1024).rounded(.toNearestOrEven) / 1024
+        let weight = { (k: Int) -> Double in kernel(name, Double(k) - base - share) }
+        return Window(first: min(max(Int(base) - 1, 0), size - 1), end: min(Int(base) + 3, size), weight: weight)
+    }
+    let middle = ofPillow(name) ? Double(side.from) + here * scale : single(here, scale)
+    let first = min(max(Int(middle - support + 0.5), 0), size - 1)
+    let weight = { (k: Int) -> Double in kernel(name, (Double(k) - middle + 0.5) * (1 / widened)) }
+    return Window(first: first, end: min(Int(middle + support + 0.5), size), weight: weight)
+}
+
+private func kernel(_ name: ResizeFilter, _ far: Double) -> Double {
+    let x = abs(far)
+    switch radius(name) {
+    case 0.5: return far > -0.5 && far <= 0.5 ? 1 : 0
+    case 2: return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0
+    case 3: return x < 3 ? sinc(x) * sinc(x / 3) : 0
+    default: return max(1 - x, 0)
+    }
+}
+
+private func sinc(_ x: Double) -> Double {
+    x == 0 ? 1 : sin(x * Double.pi) / (x * Double.pi)
 }
 
 private func resizeAcross(_ picture: RGB, _ filter: Filter) -> RGB {
@@ -111,9 +283,9 @@ private func resizeAcross(_ picture: RGB, _ filter: Filter) -> RGB {
                 from += 3
             }
             let to = (y * width + x) * 3
-            data[to] = UInt8(min(red >> bits, 255))
-            data[to + 1] = UInt8(min(green >> bits, 255))
-            data[to + 2] = UInt8(min(blue >> bits, 255))
+            data[to] = clipped(red >> bits)
+            data[to + 1] = clipped(green >> bits)
+            data[to + 2] = clipped(blue >> bits)
         }
     }
     return RGB(width: width, height: picture.height, data: data)
@@ -129,10 +301,43 @@ private func resizeDown(_ picture: RGB, _ filter: Filter) -> RGB {
             for k in 0..<filter.count[y] {
                 sum += Int32(picture.data[(filter.first[y] + k) * row + x]) * filter.weights[y * filter.stride + k]
             }
-            data[y * row + x] = UInt8(min(sum >> bits, 255))
+            data[y * row + x] = clipped(sum >> bits)
         }
     }
     return RGB(width: picture.width, height: height, data: data)
+}
+
+private func clipped(_ value: Int32) -> UInt8 {
+    UInt8(min(max(value, 0), 255))
+}
+
+/// By a filter of TensorFlow's, rounded once, half to even: all sums are whole numbers that a double holds, so that no machine gives others.
+private func resizeOnce(_ picture: RGB, _ across: Side, _ down: Side, _ name: ResizeFilter) -> RGB {
+    let columns = filter(across, name)
+    let rows = filter(down, name)
+    let wide = across.count * 3
+    var sums = [Int](repeating: 0, count: wide * picture.height)
+    for y in down.origin..<(down.origin + down.size) {
+        for x in 0..<wide {
+            let column = x / 3
+            var sum = 0
+            for k in 0..<columns.count[column] {
+                sum += Int(picture.data[(y * picture.width + columns.first[column] + k) * 3 + x % 3]) * Int(columns.weights[column * columns.stride + k])
+            }
+            sums[y * wide + x] = sum
+        }
+    }
+    var data = [UInt8](repeating: 0, count: wide * down.count)
+    for y in 0..<down.count {
+        for x in 0..<wide {
+            var sum = 0
+            for k in 0..<rows.count[y] {
+                sum += sums[(rows.first[y] + k) * wide + x] * Int(rows.weights[y * rows.stride + k])
+            }
+            data[y * wide + x] = clipped(Int32((Double(sum) / Double(1 << (2 * tfBits))).rounded(.toNearestOrEven)))
+        }
+    }
+    return RGB(width: across.count, height: down.count, data: data)
 }
 
 /// The picture turned clockwise by quarters of a turn, after it was mirrored left to right where `mirrored`.
@@ -203,6 +408,7 @@ private func byteOf(_ data: [UInt8], _ at: Int, _ channel: Int, _ order: Order) 
     case .grey: return (299 * Int(data[at]) + 587 * Int(data[at + 1]) + 114 * Int(data[at + 2]) + 500) / 1000
     case .bgr: return Int(data[at + 2 - channel])
     case .rgb: return Int(data[at + channel])
+    case .rgba: return channel == 3 ? 255 : Int(data[at + channel])
     }
 }
 
@@ -224,14 +430,29 @@ public func numbers(_ memory: Data, _ dtype: DType) -> [Float] {
     }
 }
 
-/// Probabilities from what the output stores.
+/// One probability a class from what the output stores.
 public func answers(_ stored: [Float], _ model: Model = .shipped) -> [Float] {
     let zeroPoint = Double(model.output.zeroPoint)
     let scores = stored.map { value in model.output.scale.map { Float($0 * (Double(value) - zeroPoint)) } ?? value }
-    guard model.softmax, let most = scores.max() else {
+    switch model.scoreKind {
+    case .softmax, .multiLabel: return scores
+    case .percent: return scores.map { $0 / 100 }
+    case .multiLabelLogits: return scores.map(sigmoid)
+    case .sigmoid: return [1 - scores[0], scores[0]]
+    case .logit: return [1 - sigmoid(scores[0]), sigmoid(scores[0])]
+    case .logits: return softmax(scores)
+    }
+}
+
+private func softmax(_ scores: [Float]) -> [Float] {
+    guard let most = scores.max() else {
         return scores
     }
     let grown = scores.map { exp($0 - most) }
     let sum = grown.reduce(0, +)
     return grown.map { $0 / sum }
+}
+
+private func sigmoid(_ logit: Float) -> Float {
+    0.5 * (1 + tanh(0.5 * logit))
 }

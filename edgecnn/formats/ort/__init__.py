@@ -1,0 +1,1 @@
+"""Files of ONNX Runtime's own format, .ort."""
