@@ -126,10 +126,10 @@ class TestRefused:
         return nets.make_onnx(tmp_path / "theirs.onnx")
 
     def test_other_format(self, path: Path, photos: Path) -> None:
-        refused(edgecnn("export", path, "--tflite", "--int8", "--data", photos, *OPTIONS), "gives .onnx files only", ".keras")
+        refused(edgecnn("export", path, "--tflite", "--int8", "--data", photos, *OPTIONS), "within its own format", ".keras")
 
     def test_both_formats_that_were_named(self, path: Path, photos: Path) -> None:
-        refused(edgecnn("export", path, "--tflite", "--onnx", "--int8", "--data", photos, *OPTIONS), "gives .onnx files only")
+        refused(edgecnn("export", path, "--tflite", "--onnx", "--int8", "--data", photos, *OPTIONS), "within its own format")
 
     @pytest.mark.parametrize("options", [("--equalize",), ("--qat",), ("--prune", "0.5"), ("--max-drop", "1", "--epochs", "2")])
     def test_what_needs_layers(self, options: tuple[str, ...], path: Path, photos: Path) -> None:

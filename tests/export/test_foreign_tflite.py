@@ -151,7 +151,7 @@ def test_bundle_of_their_float_file(theirs: Path, tmp_path: Path) -> None:
     ("name", "options", "words"),
     [
         ("integers", ("--int8",), ("is quantized already",)),
-        ("plain", ("--onnx", "--int8"), ("gives .tflite files only", ".keras")),
+        ("plain", ("--onnx", "--int8"), ("within its own format", ".keras")),
         ("open_size", ("--int8",), ("--image-size",)),
         ("two_outputs", ("--int8",), ("--output NAME",)),
         ("two_signatures", ("--int8", "--signature", "nothing"), ("a_features", "b_classify")),
