@@ -38,18 +38,16 @@ def find(model: str | os.PathLike[str]) -> Path:
     raise unknown("model", str(model), [*names(), *CATALOG])
 
 
-def find_keras(model: str | os.PathLike[str], verb: str) -> Path:
-    """As `find`, of what only a Keras model can have done to it: `verb` says what, such as "trained".
+def find_keras(model: str | os.PathLike[str], why: str) -> Path:
+    """As `find`, where a Keras model is needed; `why` says for what, such as "compression trains layers".
 
     Raises:
         BadFile: it is a finished file of another format; as `find`.
     """
     path = find(model)
     if path.suffix.lower() in FINISHED and not is_keras(path):
-        way = "edgecnn export quantizes such a file within its format"
-        raise BadFile(
-            f"{path} is a finished file, which cannot be {verb}; expected the model from which it was made (.keras, .h5 or a SavedModel folder); {way}"
-        )
+        wanted = "expected the model from which it was made (.keras, .h5 or a SavedModel folder)"
+        raise BadFile(f"{path} is a finished file, and {why}; {wanted}; edgecnn export quantizes such a file within its format")
     return path
 
 

@@ -91,7 +91,7 @@ def run(
     """See `edgecnn.compress.compress`."""
     if keras.backend.backend() != "tensorflow":
         raise BadSetting(f"Keras runs on {keras.backend.backend()}: TF-MOT needs tensorflow; compress in a process of its own with KERAS_BACKEND=tensorflow")
-    path = zoo.find_keras(model, "pruned, clustered or trained")
+    path = zoo.find_keras(model, "compression trains layers")
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     progress.step(f"loading {path}")

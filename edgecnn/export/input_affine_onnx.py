@@ -229,7 +229,7 @@ def measure_input_rounding(proto: onnx.ModelProto, quantized: onnx.ModelProto) -
 
     Args:
         proto: the float model as it was converted.
-        quantized: the int8 model, with a float input.
+        quantized: the int8 model, with an input of floats or of bytes.
 
     Returns:
         None where the float model has no preprocessing that is known, or none that is before a convolution.
@@ -257,7 +257,8 @@ def _seen(quantized: onnx.ModelProto, result: str, gray_level: float) -> np.ndar
     _drop_unread(part.graph)
     session = onnxruntime.InferenceSession(part.SerializeToString(), providers=["CPUExecutionProvider"])
     source = session.get_inputs()[0]
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(part.graph.input[0].type.tensor_type.elem_type)
     shape = [side if isinstance(side, int) else 1 for side in source.shape]
-    images = (np.full(shape, level * gray_level, dtype) for level in range(256))
+    # An integer input takes the byte itself.
+    kind, step = (np.uint8, 1) if source.type == "tensor(uint8)" else (np.float32, gray_level)
+    images = (np.full(shape, level * step, kind) for level in range(256))
     return np.array([session.run(None, {source.name: image})[0][0, :, 0, 0] for image in images], np.float64)

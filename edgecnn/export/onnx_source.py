@@ -150,7 +150,7 @@ def _upgraded(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
         BadFile: onnx cannot translate an operator of an old opset.
     """
     version = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=1)
-    # Before version 4 of the format every initializer had to be an input too, and the converter asks for that.
+    # Before version 4 every constant had to be an input too.
     proto.ir_version = max(proto.ir_version, IR_VERSION)
     if version < OPSET:
         try:
@@ -162,7 +162,6 @@ def _upgraded(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
                 raise BadFile(
                     f"{path} is of opset {version}, which onnx cannot bring up to {OPSET} ({text}); export it again with opset {LEAST_OPSET} or later"
                 ) from error
-    proto.ir_version = max(proto.ir_version, IR_VERSION)
     return proto
 
 

@@ -105,7 +105,7 @@ class FileSource:
         return self._reader(writer.suffix).read(self.runner, writer.interface)
 
     def equalized(self, writer: Format, inputs: np.ndarray) -> Any:
-        raise BadSetting(f"--equalize scales the layers of a Keras model, and {self.path} is a finished file; expected the .keras model, or no --equalize")
+        raise _no_equalize(self.path)
 
     def _check(self, suffix: str) -> None:
         if suffix != OWN_FORMAT[self.path.suffix.lower()]:
@@ -141,10 +141,13 @@ def is_float_file(path: Path) -> bool:
 def other_format(path: Path, suffix: str) -> str:
     """Why a file is not written in another format, in words."""
     own = OWN_FORMAT[path.suffix.lower()]
-    return (
-        f"{path} gives .{own} files only: edgecnn does not translate between formats; expected --{own}, "
-        f"or the model from which it was made (.keras, .h5 or a SavedModel folder) for a .{suffix}"
-    )
+    model = "the model from which it was made (.keras, .h5 or a SavedModel folder)"
+    return f"{path} is exported within its own format, .{own}, which is not translated into .{suffix}; expected --{own}, or {model} for a .{suffix}"
+
+
+def _no_equalize(path: Path) -> BadSetting:
+    reason = f"--equalize scales the layers of a Keras model, and {path} is a finished file"
+    return BadSetting(f"{reason}; export it without --equalize, or give the .keras model from which it was made")
 
 
 def settle_formats(path: Path, settings: Export) -> Export:
@@ -159,6 +162,6 @@ def settle_formats(path: Path, settings: Export) -> Export:
     if own not in settings.formats:
         raise BadSetting(other_format(path, settings.formats[0]))
     if settings.int8.equalize:
-        raise BadSetting(f"--equalize scales the layers of a Keras model, and {path} is a finished file; expected the .keras model, or no --equalize")
+        raise _no_equalize(path)
     limits = {f"min_{name}": "" for name, fmt in (("tflite", "tflite"), ("onnxruntime", "onnx")) if fmt != own}
     return replace(settings, formats=(own,), **limits)

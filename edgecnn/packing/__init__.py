@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -83,10 +84,11 @@ def unpack(path: str | os.PathLike[str], *, out: str | os.PathLike[str] | None =
         BadFile: missing, not packed, cut off or damaged, or the place cannot be written. BadSetting: no name to write to.
     """
     path = Path(path)
+    content = _content_of(path)
     if out is None and path.suffix != SUFFIX:
         raise BadSetting(f"{path} does not end in {SUFFIX}, so that its file has no name; give one with --out FILE")
     target = _target(path, out, path.with_suffix(""))
-    done = _unpack_one(path, target)
+    done = _written(path, content, target)
     return done.with_parts(tuple(_unpack_parts(path.parent, target)))
 
 
@@ -99,16 +101,19 @@ def _unpack_parts(folder: Path, target: Path) -> Iterator[Packed]:
     for location in external_locations(target):
         packed = folder / f"{location}{SUFFIX}"
         if packed.is_file():
-            yield _unpack_one(packed, target.parent / location)
+            yield _written(packed, _content_of(packed), target.parent / location)
 
 
-def _unpack_one(path: Path, target: Path) -> Packed:
+def _content_of(path: Path) -> bytes:
     from edgecnn.packing import container
 
-    packed = files.read_bytes(path, f"{SUFFIX} file")
-    content = container.unpack(packed, str(path))
+    return container.unpack(files.read_bytes(path, f"{SUFFIX} file"), str(path))
+
+
+def _written(path: Path, content: bytes, target: Path) -> Packed:
+    """Write what came out of a packed file."""
     files.write_bytes(target, content)
-    return Packed(target, len(content), len(gzip.compress(content, 9)), len(packed), container.digest(packed))
+    return Packed(target, len(content), len(gzip.compress(content, 9)), path.stat().st_size, hashlib.sha256(content).hexdigest())
 
 
 def _target(path: Path, out: str | os.PathLike[str] | None, usual: Path) -> Path:

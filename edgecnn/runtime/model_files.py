@@ -34,8 +34,11 @@ def total_bytes(path: str | os.PathLike[str]) -> int:
 
 
 def digest(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a model: of its file, or, where its weights lie in others, of the digests of all of them; BadFile as `model_files`."""
-    parts = model_files(path)
+    """SHA-256 of a model: of its file, or, where its weights lie in others, of the digests of all of them; of a damaged .onnx that of its own bytes."""
+    try:
+        parts = model_files(path)
+    except BadFile:
+        return files.sha256(path)
     if len(parts) == 1:
         return files.sha256(path)
     return hashlib.sha256("\n".join(files.sha256(part) for part in parts).encode()).hexdigest()

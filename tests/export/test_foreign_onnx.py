@@ -103,7 +103,7 @@ def test_card_names_the_file_and_validate_finds_it(photos: Path, tmp_path: Path)
     card = describe(written.path).card
     assert (card.name, card.sources[ORIGINAL], card.weights_sha256) == ("theirs", "theirs.onnx", digest(path))
     report = validate([written.path], data=photos, threads=())
-    assert [Path(row.path).name for group in report.groups for row in (group.original, *group.rows)] == ["theirs.onnx", "theirs_int8.onnx"]
+    assert [Path(row.file).name for group in report.groups for row in (group.original, *group.rows)] == ["theirs.onnx", "theirs_int8.onnx"]
 
 
 def test_changed_original_is_told(photos: Path, tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ class TestRefused:
         return nets.make_onnx(tmp_path / "theirs.onnx")
 
     def test_other_format(self, path: Path, photos: Path) -> None:
-        refused(edgecnn("export", path, "--tflite", "--int8", "--data", photos, *OPTIONS), "gives .onnx files only", ".keras")
+        refused(edgecnn("export", path, "--tflite", "--int8", "--data", photos, *OPTIONS), "within its own format", ".keras")
 
     def test_both_formats_that_were_named(self, path: Path, photos: Path) -> None:
-        refused(edgecnn("export", path, "--tflite", "--onnx", "--int8", "--data", photos, *OPTIONS), "gives .onnx files only")
+        refused(edgecnn("export", path, "--tflite", "--onnx", "--int8", "--data", photos, *OPTIONS), "within its own format")
 
     @pytest.mark.parametrize("options", [("--equalize",), ("--qat",), ("--prune", "0.5"), ("--max-drop", "1", "--epochs", "2")])
     def test_what_needs_layers(self, options: tuple[str, ...], path: Path, photos: Path) -> None:

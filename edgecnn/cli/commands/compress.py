@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn import card as cards
     from edgecnn import zoo
 
-    model = zoo.find_keras(args.model, "pruned, clustered or trained")
+    model = zoo.find_keras(args.model, "compression trains layers")
     card = cards.read(model)
     settings = compress_options.settings(args, fine_tuning(card.recipe if card else {}))
     from edgecnn.cli.progress import progress

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     search = Search(args.max_drop, args.goal, args.proof, formats=formats, minutes=args.time)
     from edgecnn import zoo
 
-    model = zoo.find_keras(args.model, "pruned or trained")
+    model = zoo.find_keras(args.model, "the search trains layers")
     card = cards.read(model)
     train = replace(fine_tuning(card.recipe if card else {}), epochs=search.train.epochs)
     search = replace(search, train=compress_options.fine(args, train))
