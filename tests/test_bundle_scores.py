@@ -16,9 +16,18 @@ from c_library import outcome
 from helpers import ROOT
 
 from edgecnn.bundle import Context, android, apps, bundle, c, c_text, golden, ios, web
+from edgecnn.bundle.traps import signature
 from edgecnn.card import Preprocessing
 from edgecnn.runtime import describe, open_model
-from edgecnn.runtime.scores import ScoreKind
+from edgecnn.runtime.base import input_layout
+from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.scores import ScoreKind, to_probabilities
+from edgecnn.runtime.start import filled
+from edgecnn.validate.doctor import trial
+from edgecnn.validate.doctor.levels import Input
+from edgecnn.validate.doctor.mistakes import RIGHT
+from edgecnn.validate.doctor.trial import stored_of
 
 TFLITE, ONNX = ROOT / "models" / "mobilenet.tflite", ROOT / "models" / "mobilenet.onnx"
 COMPILER = pytest.mark.skipif(not shutil.which("gcc") or not shutil.which("make"), reason="no C compiler here")
@@ -167,6 +176,44 @@ def _litert() -> Path | None:
 
     library = Path(ai_edge_litert.__file__).with_name("libLiteRt.so")
     return library if library.exists() else None
+
+
+@pytest.mark.parametrize(("shape", "order"), [((16, 20), "grey"), ((16, 20, 4), "rgba"), ((4, 16, 20), "rgba"), ((16, 20, 3), "bgr")])
+@pytest.mark.parametrize(("dtype", "scale", "zero_point"), [("float32", None, None), ("int8", 0.0078125, 0)])
+def test_golden_inputs_are_what_the_runners_feed(shape, order, dtype, scale, zero_point):
+    channels, first = {"grey": 1, "rgba": 4}.get(order, 3), shape[0] == 4
+    said = Preprocessing(16, 20, order, tuple(100.0 + i for i in range(channels)), tuple(120.0 + i for i in range(channels)))
+    layout = input_layout(Path("net.tflite"), Tensor("image", (1, *shape), dtype, scale, zero_point))
+    into = Input(said, np.dtype(dtype), scale or 1.0, zero_point or 0, layout, inside=False)
+    pixels = np.random.default_rng(1).integers(0, 256, (1, 16, 20, 3), np.uint8)
+    stored = stored_of(pixels, RIGHT, RIGHT.levels(into), into)
+    encode = Encoder(said, dtype, scale, zero_point, channels_first=first, has_channel_axis=len(shape) == 3)
+    assert stored.shape == (1, *shape)
+    np.testing.assert_array_equal(stored, encode(pixels))
+    assert len(signature(stored, into)) == 4 * 4 * channels * 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [((None, None, None), (1, 16, 20)), ((None, 4, None, None), (1, 4, 16, 20)), ((1, 16, 20, 4), (1, 16, 20, 4)), (("n", 3, 16, 20), (1, 3, 16, 20))],
+)
+def test_open_sides_are_filled(shape, wanted):
+    assert filled(shape, 16, 20) == wanted
+
+
+def test_the_doctor_takes_the_larger_of_two_classes_behind_one_score():
+    class OneScore:
+        """A row [N, 1] of the probabilities of the second class."""
+
+        def feed(self, stored: np.ndarray) -> np.ndarray:
+            return stored
+
+        def probabilities(self, scores: np.ndarray) -> np.ndarray:
+            return to_probabilities(scores, ScoreKind.SIGMOID)
+
+    best, chances = trial._best(OneScore(), np.array([[0.25], [0.875], [np.nan]], np.float32), 0)
+    assert best.tolist() == [0, 1, trial.NONE]
+    assert chances.tolist() == [0.75, 0.875, 0.0]
 
 
 # --- with Node ---
