@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
-from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text
+from edgecnn.resize_rules import DEFAULT_FILTER, FILTERS, MODES, parse_rule, rule_text, rule_words
 
 VERSION = 1
 ORDERS = ("rgb", "bgr", "grey", "rgba")
@@ -19,6 +19,9 @@ RESIZES = tuple(MODES)
 
 # Name of the TFLite metadata entry and of the ONNX metadata_props key that hold the card.
 EMBEDDED = "edgecnn.card"
+
+# Key of `Card.sources` that names the float file from which an export was derived.
+ORIGINAL = "original"
 
 # Names of the input and the output tensor of every export.
 INPUT, OUTPUT = "image", "probabilities"
@@ -95,6 +98,11 @@ class Preprocessing:
         return self.height, self.width
 
     @property
+    def resize_words(self) -> str:
+        """The resize in words: what happens to the sides, and by which filter."""
+        return rule_words(self.resize, self.resize_filter, self.crop_fraction, self.pad_color)
+
+    @property
     def channels(self) -> int:
         """Channels of the network's input."""
         return {"grey": 1, "rgba": 4}.get(self.order, 3)
@@ -128,7 +136,8 @@ class Card:
         data: the data set that it was trained on.
         recipe: settings of the training, as plain values.
         compression: what was done to the weights after their training: "prune", "cluster", "quantize" -> settings as plain values.
-        sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet".
+        sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet"; "original" -> the name of the
+            float file that an export was derived from, where that is no Keras model.
         accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
         versions: package name -> version at training.
         weights_sha256: digest of the .keras file that the card lies beside.

@@ -61,21 +61,17 @@ DEFAULT_FILTER = "pillow-bilinear"
 CENTER = 0.875
 
 # What people type for a mode, a filter or both.
+_PILLOW, _TF, _NEAREST = ({"resize_filter": name} for name in ("pillow-bilinear", "tf-bilinear", "pillow-nearest"))
+_CROP, _PAD = {"resize": "crop"}, {"resize": "pad"}
 ALIASES: dict[str, Mapping[str, object]] = {
-    **{key: {"resize": "crop"} for key in ("center-crop", "centre-crop")},
-    **{key: {"resize": "pad"} for key in ("letterbox", "resize-with-pad")},
-    **{key: {"resize_filter": "pillow-bilinear"} for key in ("bilinear", "pillow", "pil")},
-    "bicubic": {"resize_filter": "pillow-bicubic"},
-    "lanczos": {"resize_filter": "pillow-lanczos"},
-    "box": {"resize_filter": "pillow-box"},
-    **{key: {"resize_filter": "pillow-nearest"} for key in ("nearest", "load-img")},
-    "area": {"resize_filter": "tf-area"},
-    **{key: {"resize_filter": "tf-bilinear"} for key in ("tf", "tensorflow", "keras")},
-    **{key: {"resize_filter": "tf-bilinear"} for key in ("opencv", "cv2")},
-    "crop-to-aspect-ratio": {"resize": "crop", "resize_filter": "tf-bilinear"},
-    "pad-to-aspect-ratio": {"resize": "pad", "resize_filter": "tf-bilinear"},
-    "torchvision": {"resize": "crop", "resize_filter": "pillow-bilinear", "crop_fraction": CENTER},
-}
+    "center-crop": _CROP, "centre-crop": _CROP, "letterbox": _PAD, "resize-with-pad": _PAD,
+    "bilinear": _PILLOW, "pillow": _PILLOW, "pil": _PILLOW, "nearest": _NEAREST, "load-img": _NEAREST,
+    "tf": _TF, "tensorflow": _TF, "keras": _TF, "opencv": _TF, "cv2": _TF,
+    "bicubic": {"resize_filter": "pillow-bicubic"}, "lanczos": {"resize_filter": "pillow-lanczos"},
+    "box": {"resize_filter": "pillow-box"}, "area": {"resize_filter": "tf-area"},
+    "crop-to-aspect-ratio": _CROP | _TF, "pad-to-aspect-ratio": _PAD | _TF,
+    "torchvision": _CROP | _PILLOW | {"crop_fraction": CENTER},
+}  # fmt: skip
 # Aliases that people are told of; the others are there for those who try them.
 _SAID = ("bilinear", "bicubic", "nearest", "area", "tf", "keras", "pillow", "torchvision", "opencv")
 
@@ -125,6 +121,16 @@ def _unknown(word: str, text: str) -> BadSetting:
         f"resize rule '{word}'{inside}: expected a mode ({', '.join(MODES)}), a filter ({', '.join(FILTERS)}), or a short name ({', '.join(_SAID)}), "
         "such as crop,tf-bilinear"
     )
+
+
+def rule_words(resize: str, resize_filter: str, crop_fraction: float = 1.0, pad_color: tuple[int, ...] = (0, 0, 0)) -> str:
+    """A resize as READMEs and metadata say it: what happens to the image's sides, and by which filter."""
+    words = MODES[resize]
+    if crop_fraction != 1.0:
+        words = f"the short side scaled to {1 / crop_fraction:.4g} of it and the center kept"
+    if any(pad_color):
+        words += f" (red, green, blue {', '.join(map(str, pad_color))})"
+    return f"{words}, by {FILTERS[resize_filter].words}"
 
 
 def rule_text(resize: str, resize_filter: str, crop_fraction: float = 1.0, pad_color: tuple[int, ...] = (0, 0, 0)) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import types
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import BadFile
@@ -18,7 +19,7 @@ LARGEST_JSON = 64 << 20
 # Levels of lists and objects within one another; edgecnn writes ten at most.
 DEEPEST_JSON = 64
 # Whole numbers beyond this are no count, size or index, and do not fit what numbers are turned into later.
-LARGEST_INT = 1 << 63
+LARGEST_INT, LONGEST_INT = 1 << 63, 20
 
 # C0 without newline and tab, DEL, C1, surrogates that stand for bytes of C1, Unicode's ends of lines, and marks that turn the direction of writing.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\udc80-\udc9f]")
@@ -58,13 +59,19 @@ def loads_json(content: str | bytes, origin: str | os.PathLike[str], expected: s
     if _depth(raw) > DEEPEST_JSON:
         raise BadFile(f"{origin} is nested too deeply; expected {expected}")
     try:
-        return json.loads(raw.decode("utf-8-sig") if isinstance(content, bytes) else content)
+        return json.loads(raw.decode("utf-8-sig") if isinstance(content, bytes) else content, parse_int=_whole)
     except UnicodeDecodeError as error:
         raise BadFile(f"{origin} is not text in UTF-8; expected {expected}") from error
     except json.JSONDecodeError as error:
         raise BadFile(f"{origin} is not JSON ({error.msg}, line {error.lineno}); expected {expected}") from error
-    except (ValueError, RecursionError) as error:  # a number of more digits than Python turns into one
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"{origin} is not JSON ({error}); expected {expected}") from error
+
+
+def _whole(text: str) -> int:
+    if len(text) > LONGEST_INT:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def _depth(content: bytes) -> int:
@@ -90,12 +97,17 @@ def check_fields(kind: type, value: Any, place: str = "") -> None:
         ValueError: a field of another type, a number that is not finite or too large, or text that is no text.
     """
     _expect(value, Mapping, "an object", place)
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in value:
             _check(hints[field.name], value[field.name], f"{place}.{field.name}".lstrip("."))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ValueError(f"{place}.{field.name}".lstrip(".") + " is missing")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _check(kind: Any, value: Any, place: str) -> None:

@@ -11,6 +11,8 @@ from edgecnn.errors import BadFile, unknown
 
 FOLDER = Path("models")
 SUFFIXES = (".keras", ".h5", ".hdf5")
+# Files that are made from a model, and have no layers to train.
+FINISHED = (".tflite", ".onnx", ".ort")
 
 
 def find(model: str | os.PathLike[str]) -> Path:
@@ -34,6 +36,21 @@ def find(model: str | os.PathLike[str]) -> Path:
     if str(model) in CATALOG:
         raise BadFile(f"no trained model {FOLDER / f'{model}.keras'}; make one with: edgecnn train {model} --data digits")
     raise unknown("model", str(model), [*names(), *CATALOG])
+
+
+def find_keras(model: str | os.PathLike[str], verb: str) -> Path:
+    """As `find`, of what only a Keras model can have done to it: `verb` says what, such as "trained".
+
+    Raises:
+        BadFile: it is a finished file of another format; as `find`.
+    """
+    path = find(model)
+    if path.suffix.lower() in FINISHED and not is_keras(path):
+        way = "edgecnn export quantizes such a file within its format"
+        raise BadFile(
+            f"{path} is a finished file, which cannot be {verb}; expected the model from which it was made (.keras, .h5 or a SavedModel folder); {way}"
+        )
+    return path
 
 
 def is_keras(path: Path) -> bool:

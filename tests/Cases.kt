@@ -1,8 +1,10 @@
-// What app_cases.py asks for, by the Android bundle's own Pixels.kt: the first argument is a folder with cases of resizing, the second one with cases of inputs.
+// What app_cases.py asks for, by the Android bundle's own Pixels.kt: its arguments are folders with cases of resizing, of inputs and of scores.
 
 package edgecnn
 
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -25,6 +27,13 @@ fun main(folders: Array<String>) {
         val model = MODEL.copy(order = order, mean = numbers(case.getJSONArray("mean")), std = numbers(case.getJSONArray("std")), input = input)
         val stored = encode(Rgb(5, 7, File(folder, "picture").readBytes()), model)
         ByteArray(stored.capacity()) { stored.get(it) }
+    }
+    each(folders[2]) { case, _, _ ->
+        val kind = ScoreKind.valueOf(case.getString("kind").uppercase().replace('-', '_'))
+        val row = numbers(case.getJSONArray("row"))
+        val model = MODEL.copy(scoreKind = kind, output = Tensor(DType.FLOAT32, null, 0))
+        val answer = probabilities(FloatArray(row.size) { row[it].toFloat() }, model)
+        ByteBuffer.allocate(answer.size * 4).order(ByteOrder.LITTLE_ENDIAN).also { memory -> answer.forEach(memory::putFloat) }.array()
     }
 }
 

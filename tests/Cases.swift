@@ -1,4 +1,4 @@
-// The iOS bundle's plain sources on any machine: `golden FOLDER` holds them against the golden vectors, `cases PIXELS INPUTS` does what app_cases.py asks for.
+// The iOS bundle's plain sources on any machine: `golden FOLDER` holds them against the golden vectors, `cases PIXELS INPUTS SCORES` does what app_cases.py asks for.
 
 import Foundation
 
@@ -33,7 +33,7 @@ func golden(_ folder: String) -> Never {
     exit(lines.isEmpty ? 0 : 1)
 }
 
-func cases(_ pixels: String, _ inputs: String) {
+func cases(_ pixels: String, _ inputs: String, _ scores: String) {
     each(pixels) { told, i in
         let wanted = told["model"] as! [String: Any]
         var model = Model.shipped
@@ -47,7 +47,7 @@ func cases(_ pixels: String, _ inputs: String) {
         return Data(fit(picture, model).data)
     }
     let dtypes: [String: DType] = ["float32": .float32, "uint8": .uint8, "int8": .int8]
-    let orders: [String: Order] = ["rgb": .rgb, "bgr": .bgr, "grey": .grey]
+    let orders: [String: Order] = ["rgb": .rgb, "bgr": .bgr, "grey": .grey, "rgba": .rgba]
     each(inputs) { told, _ in
         let wanted = told["input"] as! [String: Any]
         var model = Model.shipped
@@ -59,10 +59,20 @@ func cases(_ pixels: String, _ inputs: String) {
             channelsFirst: wanted["channelsFirst"] as! Bool)
         return memory(encode(RGB(width: 5, height: 7, data: [UInt8](read(inputs, "picture"))), model), model.input.dtype)
     }
+    let kinds: [String: ScoreKind] = [
+        "softmax": .softmax, "logits": .logits, "sigmoid": .sigmoid, "logit": .logit, "multi-label": .multiLabel, "multi-label-logits": .multiLabelLogits,
+        "percent": .percent,
+    ]
+    each(scores) { told, _ in
+        var model = Model.shipped
+        model.scoreKind = kinds[told["kind"] as! String]!
+        model.output = TensorFacts(dtype: .float32, scale: nil, zeroPoint: 0)
+        return memory(answers((told["row"] as! [Double]).map { Float($0) }, model), .float32)
+    }
 }
 
 let words = CommandLine.arguments
 if words[1] == "golden" {
     golden(words[2])
 }
-cases(words[2], words[3])
+cases(words[2], words[3], words[4])

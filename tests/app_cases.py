@@ -15,6 +15,7 @@ from edgecnn.data import pictures
 from edgecnn.data.geometry import short_sides
 from edgecnn.resize_rules import FILTERS
 from edgecnn.runtime.preprocess import Encoder
+from edgecnn.runtime.scores import ScoreKind, to_probabilities
 
 # Older than 13, Pillow never goes down before it goes across, which rounds otherwise.
 STEPS = 0 if int(PIL.__version__.split(".")[0]) >= 13 else 1
@@ -67,14 +68,33 @@ def inputs(folder: Path) -> list[bytes]:
     """One picture for every type, order and layout of an input. Returns the bytes that the runners feed."""
     picture = np.random.default_rng(3).integers(0, 256, (7, 5, 3)).astype(np.uint8)
     cases, wanted = [], []
-    for (dtype, scale, zero), order, first in itertools.product(STORED, ("rgb", "bgr", "grey"), (False, True)):
-        said = Preprocessing(7, 5, order, (128.0,) if order == "grey" else MEAN, (127.3,) if order == "grey" else STD)
+    for (dtype, scale, zero), order, first in itertools.product(STORED, ("rgb", "bgr", "grey", "rgba"), (False, True)):
+        mean, std = {"grey": ((128.0,), (127.3,)), "rgba": ((*MEAN, 127.0), (*STD, 64.0))}.get(order, (MEAN, STD))
+        said = Preprocessing(7, 5, order, mean, std)
         wanted.append(Encoder(said, dtype, scale, zero, channels_first=first)(picture[None]).tobytes())
         stored = {"dtype": dtype, "scale": scale, "zeroPoint": zero, "channelsFirst": first}
         cases.append({"width": 5, "height": 7, "order": order, "mean": said.mean, "std": said.std, "input": stored})
     (folder / "cases.json").write_text(json.dumps(cases))
     (folder / "picture").write_bytes(picture.tobytes())
     return wanted
+
+
+def scores(folder: Path) -> list[np.ndarray]:
+    """A row of scores of every kind. Returns the probabilities that the runners make of them."""
+    rng, cases, wanted = np.random.default_rng(5), [], []
+    for kind in ScoreKind:
+        row = rng.normal(0, 3, 1 if kind in (ScoreKind.SIGMOID, ScoreKind.LOGIT) else 5).astype(np.float32)
+        row = row if kind.are_logits else np.abs(np.tanh(row))
+        wanted.append(to_probabilities(row[None], kind)[0])
+        cases.append({"kind": kind.value, "row": row.tolist()})
+    (folder / "cases.json").write_text(json.dumps(cases))
+    return wanted
+
+
+def far_off(folder: Path, wanted: list[np.ndarray]) -> list[int]:
+    """Numbers of the cases whose probabilities, float32 with the least byte first, are others."""
+    written = [np.frombuffer((folder / f"{i}.out").read_bytes(), "<f4") for i in range(len(wanted))]
+    return [i for i, want in enumerate(wanted) if written[i].shape != want.shape or np.abs(written[i] - want).max() > 1e-6]
 
 
 def differing(folder: Path, wanted: list[bytes]) -> list[int]:

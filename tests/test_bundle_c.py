@@ -16,6 +16,7 @@ from PIL import Image
 
 from edgecnn.bundle import arena, bundle
 from edgecnn.bundle.tflm import KERNELS
+from edgecnn.card import Preprocessing
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc") or not shutil.which("make"), reason="no C compiler here")
 INT8, FLOAT = ROOT / "models" / "mobilenet_int8.tflite", ROOT / "models" / "mobilenet.tflite"
@@ -94,8 +95,8 @@ def test_nothing_is_allocated_and_nonsense_is_refused(built):
 
 # (file, what stands there, the mistake, the cause that is named)
 MISTAKES = [
-    ("int8", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
-    ("float32", "{rgb[0], rgb[1], rgb[2]};", "{rgb[2], rgb[1], rgb[0]};", "BGR for RGB"),
+    ("int8", "{rgb[0], rgb[1], rgb[2], 255};", "{rgb[2], rgb[1], rgb[0], 255};", "BGR for RGB"),
+    ("float32", "{rgb[0], rgb[1], rgb[2], 255};", "{rgb[2], rgb[1], rgb[0], 255};", "BGR for RGB"),
     ("int8", "const int o = image->orientation", "const int o = 1", "EXIF ignored"),
     ("int8", "const int o = image->orientation", "const int o = image->orientation == 6 ? 8 : image->orientation", "turned by 180"),
     ("float32", "    memcpy((uint8_t *)out + place * size, (const uint8_t *)model->table + entry * size, size);",
@@ -180,3 +181,26 @@ def test_what_is_alive_at_once_is_counted_by_hand():
     assert found.activations == 16 * 16 * 8 + 16 * 16 * 16
     assert arena.arena(FLOAT).activations == 4 * (16 * 16 * 8 + 16 * 16 * 16)
     assert found.arena % 1024 == 0
+
+
+@pytest.mark.parametrize("rule", ["tf-bilinear", "crop,tf-area", "torchvision", "pad,#808080,tf-bilinear-antialias"])
+def test_another_resize_is_the_bundles_own_and_named(tmp_path, rule):
+    said = Preprocessing(32, 32, mean=(127.5,), std=(127.5,), resize=rule)
+    folder = bundle(FLOAT, "c", out=tmp_path / "b", count=2, preprocessing=said).folder
+    code, text = outcome(folder)
+    assert code == 0, text
+    assert "pixels off by 0, input by 0" in text
+    assert said.resize_words in " ".join((folder / "README.md").read_text().split())
+
+
+def test_a_filter_that_the_training_did_not_have_is_named(tmp_path):
+    """The default's antialias is the mistake where the training had none."""
+    said = Preprocessing(32, 32, mean=(127.5,), std=(127.5,), resize="tf-bilinear")
+    folder = bundle(FLOAT, "c", out=tmp_path / "b", preprocessing=said).folder
+    source = folder / "model_mobilenet.c"
+    text = source.read_text()
+    assert text.count("EDGECNN_TF_BILINEAR,") == 1
+    source.write_text(text.replace("EDGECNN_TF_BILINEAR,", "EDGECNN_PILLOW_BILINEAR,"))
+    code, said = outcome(folder)
+    assert code == 2
+    assert "likely cause: resized with antialias" in said

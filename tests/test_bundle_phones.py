@@ -59,11 +59,12 @@ def test_the_model_is_told_as_it_is(tmp_path):
     swift = (bundle(TFLITE, "ios", out=tmp_path / "i", **asked).folder / "Sources/Model.swift").read_text()
     for line in (
         "width = 32", "order = Order.BGR", "mean = listOf(103.939, 116.779, 123.68)", "std = listOf(57.1, 58.2, 59.3)", "resize = Resize.CROP",
-        "input = Tensor(DType.UINT8, scale = 0.0078125, zeroPoint = 128, channelsFirst = false)", "softmax = false", "labelOffset = 1", "outputs = 10",
+        "input = Tensor(DType.UINT8, scale = 0.0078125, zeroPoint = 128, channelsFirst = false)", "scoreKind = ScoreKind.SOFTMAX",
+        "labelOffset = 1", "outputs = 10",
     ):  # fmt: skip
         assert f"    {line},\n" in kotlin
     for line in (
-        "height: 32", "order: .bgr", "mean: [103.939, 116.779, 123.68]", "std: [57.1, 58.2, 59.3]", "resize: .crop", "softmax: false", "labelOffset: 1",
+        "height: 32", "order: .bgr", "mean: [103.939, 116.779, 123.68]", "std: [57.1, 58.2, 59.3]", "resize: .crop", "scoreKind: .softmax", "labelOffset: 1",
         "input: TensorFacts(dtype: .uint8, scale: 0.0078125, zeroPoint: 128, channelsFirst: false)",
     ):  # fmt: skip
         assert f"        {line},\n" in swift
@@ -158,15 +159,16 @@ def test_kotlin_passes_its_golden_test(kotlin, tmp_path, asked):
 
 @pytest.mark.slow
 def test_kotlin_gives_pillows_pixels_and_the_runners_inputs(kotlin, laid, tmp_path):
-    pixels, inputs = tmp_path / "pixels", tmp_path / "inputs"
-    for folder in (pixels, inputs):
+    pixels, inputs, scores = tmp_path / "pixels", tmp_path / "inputs", tmp_path / "scores"
+    for folder in (pixels, inputs, scores):
         folder.mkdir()
-    resized, stored = app_cases.resizing(pixels, 120), app_cases.inputs(inputs)
+    resized, stored, probabilities = app_cases.resizing(pixels, 120), app_cases.inputs(inputs), app_cases.scores(scores)
     classes = kotlin.compiled([*plain_sources(laid["android"]), Path(__file__).with_name("Cases.kt")], tmp_path / "classes")
-    done = kotlin.run(classes, "edgecnn.CasesKt", str(pixels), str(inputs), folder=tmp_path)
+    done = kotlin.run(classes, "edgecnn.CasesKt", str(pixels), str(inputs), str(scores), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert app_cases.farthest(pixels, resized) <= app_cases.STEPS
     assert app_cases.differing(inputs, stored) == []
+    assert app_cases.far_off(scores, probabilities) == []
 
 
 @pytest.mark.slow

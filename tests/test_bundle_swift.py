@@ -46,14 +46,15 @@ def test_swift_passes_its_golden_test(swift, tmp_path, asked):
 
 
 def test_swift_gives_pillows_pixels_and_the_runners_inputs(swift, app, tmp_path):
-    pixels, inputs = tmp_path / "pixels", tmp_path / "inputs"
-    for folder in (pixels, inputs):
+    pixels, inputs, scores = tmp_path / "pixels", tmp_path / "inputs", tmp_path / "scores"
+    for folder in (pixels, inputs, scores):
         folder.mkdir()
-    resized, stored = app_cases.resizing(pixels, 120), app_cases.inputs(inputs)
-    done = swift.run(swift.compiled(app), "cases", pixels, inputs)
+    resized, stored, probabilities = app_cases.resizing(pixels, 120), app_cases.inputs(inputs), app_cases.scores(scores)
+    done = swift.run(swift.compiled(app), "cases", pixels, inputs, scores)
     assert done.returncode == 0, done.stderr
     assert app_cases.farthest(pixels, resized) <= app_cases.STEPS
     assert app_cases.differing(inputs, stored) == []
+    assert app_cases.far_off(scores, probabilities) == []
 
 
 @pytest.mark.parametrize("cause", PLANTED)

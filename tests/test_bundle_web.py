@@ -78,7 +78,7 @@ def test_the_model_is_told_as_it_is(tmp_path):
     )  # fmt: skip
     assert told["input"] == {"name": "image", "dims": [1, 32, 32, 3], "dtype": "float32", "scale": None, "zeroPoint": 0, "channelsFirst": False}
     assert told["output"] == {"name": "probabilities", "scale": None, "zeroPoint": 0}
-    assert (told["labels"][0], len(told["labels"]), told["labelOffset"], told["softmax"]) == ('"0" \\ $', 9, 1, False)
+    assert (told["labels"][0], len(told["labels"]), told["labelOffset"], told["scoreKind"]) == ('"0" \\ $', 9, 1, "softmax")
 
 
 def test_versions_are_pinned_and_no_other_host_is_named(app):

@@ -67,7 +67,7 @@ def test_every_filter_and_mode_gives_edgecnns_own_bytes(tmp_path):
 def model_of(block: str, said: Preprocessing, number: int) -> str:
     """A model of the C source with another resize, as `model_NUMBER`; number 0 keeps its name."""
     scaled = short_sides(said) if said.crop_fraction < 1 else (0, 0)
-    changed = {"width": said.width, "height": said.height, "resize": f"EDGECNN_{said.resize.upper()}", "bars": "{%d, %d, %d}" % said.pad_color}
+    changed = {"width": said.width, "height": said.height, "resize": f"EDGECNN_{said.resize.upper()}", "bars": f"{{{', '.join(map(str, said.pad_color))}}}"}
     changed |= {"filter": f"EDGECNN_{said.resize_filter.upper().replace('-', '_')}", "scaled_width": scaled[0], "scaled_height": scaled[1]}
     for key, value in changed.items():
         block, count = re.subn(rf"\.{key} = [^\n]*,\n", f".{key} = {value},\n", block)

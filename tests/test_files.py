@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import threading
 from pathlib import Path
@@ -61,6 +62,43 @@ def test_half_a_bundle_is_swept_after_a_day(tmp_path: Path) -> None:
     with place.replacing(tmp_path / "b") as building:
         (building / "model.h").touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.part-def", "b"]
+
+
+def test_half_a_bundle_of_a_killed_process_is_swept_at_once_and_what_made_way_comes_back(tmp_path: Path) -> None:
+    half, old, busy = tmp_path / ".b.building-abc", tmp_path / ".b-old-abc", tmp_path / ".b.building-def"
+    for path in (half, old, busy):
+        path.mkdir()
+        (path / "model.h").write_text("old" if path is old else "half")
+    with files.held(busy), place.replacing(tmp_path / "b") as building:
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".b.building-def", building.name, "b"]
+        assert (tmp_path / "b" / "model.h").read_text() == "old"
+        (building / "model.h").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.building-def", "b"]
+    assert (tmp_path / "b" / "model.h").read_text() == "new"
+
+
+def kinds(folder: Path) -> dict[str, Path]:
+    """What a path may lead to that is no file."""
+    os.mkfifo(folder / "pipe.json")
+    (folder / "folder.json").mkdir()
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s.json"))
+    (folder / "zero.json").symlink_to("/dev/zero")
+    (folder / "circle.json").symlink_to("circle.json")
+    return {"pipe": folder / "pipe.json", "directory": folder / "folder.json", "socket": folder / "s.json", "device": folder / "zero.json"} | {
+        "symbolic link": folder / "circle.json"
+    }
+
+
+def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
+    for word, path in kinds(tmp_path).items():
+        with pytest.raises(BadFile, match=word):
+            files.read_bytes(path, "label file")
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    with pytest.raises(BadFile, match="expected a label file of 10 at most"):
+        files.read_bytes(tmp_path / "large", "label file", 10)
+    with pytest.raises(BadFile, match="cannot read"):
+        files.read_bytes("a\0b", "label file")
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["leads somewhere", "leads nowhere"])

@@ -199,7 +199,7 @@ def test_a_damaged_picture_is_named(tmp_path):
 
 def test_nothing_is_taken_for_granted_of_a_file_without_a_card(tmp_path):
     model = onnx_file(tmp_path / "theirs.onnx", batch=1)
-    with pytest.raises(UnknownInputError, match=r"theirs.onnx does not say .* --mean"):
+    with pytest.raises(UnknownInputError, match=r"theirs.onnx does not say how a pixel becomes its input; .* --mean"):
         golden.make(model)
     made = golden.make(model, preprocessing=Preprocessing(16, 16, mean=(0.0,), std=(255.0,)), labels=("a", "b", "c"), count=2)
     assert made.channels_first

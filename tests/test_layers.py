@@ -136,4 +136,4 @@ TABLES = ("formats/keras/allowed.py",)
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if not str(path).endswith(TABLES)], ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 250
+    assert len(path.read_text().splitlines()) <= 280

@@ -33,11 +33,19 @@ def write(context: Context, folder: Path) -> list[Path]:
     """
     golden = context.golden
     apps.check_types(golden)
-    rgb = golden.preprocessing.order == "rgb"
-    tasks = "or TasksClassifier(context), by MediaPipe Tasks" if rgb else f"MediaPipe Tasks cannot feed {golden.preprocessing.order}"
-    written = apps.lay(folder, "android", PLACES | (TASKS if rgb else {}), {**apps.about(golden), "MODEL": spec(golden), "TASKS": tasks})
+    with_tasks, tasks = _tasks(golden)
+    written = apps.lay(folder, "android", PLACES | (TASKS if with_tasks else {}), {**apps.about(golden), "MODEL": spec(golden), "TASKS": tasks})
     written.append(files.write_bytes(folder / _MAIN / "assets" / golden.model, context.path.read_bytes()))
     return written + vectors.write(golden, folder / _SHARED / "assets" / "golden", sources=True)
+
+
+def _tasks(golden: Golden) -> tuple[bool, str]:
+    """Whether MediaPipe Tasks can run the file, and what the README says of it: it feeds RGB only and hands on scores as they are."""
+    if golden.preprocessing.order != "rgb":
+        return False, f"MediaPipe Tasks cannot feed {golden.preprocessing.order}"
+    if not golden.gives_probabilities:
+        return False, f"MediaPipe Tasks makes no probabilities of scores of the kind {golden.score_kind.value}"
+    return True, "or TasksClassifier(context), by MediaPipe Tasks"
 
 
 def spec(golden: Golden) -> str:
@@ -49,8 +57,8 @@ def spec(golden: Golden) -> str:
         "order": f"Order.{said.order.upper()}", "mean": _list(said.mean), "std": _list(said.std), "resize": f"Resize.{said.resize.upper()}",
         "filter": f"ResizeFilter.{said.resize_filter.upper().replace('-', '_')}", "scaled": _whole(short_sides(said)) if said.crop_fraction < 1 else "null",
         "bars": _whole(said.pad_color),
-        "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "softmax": _bool(not golden.gives_probabilities),
-        "labelOffset": golden.label_offset, "labels": f"listOf({labels}\n    )", "outputs": len(golden.labels),
+        "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "scoreKind": f"ScoreKind.{golden.score_kind.name}",
+        "labelOffset": golden.label_offset, "labels": f"listOf({labels}\n    )", "outputs": golden.num_scores,
     }  # fmt: skip
     return "\n".join(f"    {name} = {value}," for name, value in fields.items())
 

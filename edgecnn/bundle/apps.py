@@ -10,6 +10,7 @@ from edgecnn import files
 from edgecnn.bundle import templates
 from edgecnn.bundle.golden import Golden
 from edgecnn.errors import BadFile
+from edgecnn.runtime.scores import DESCRIPTIONS, ScoreKind
 
 # What the apps can hold; int16 and float16 inputs have no buffer in some of their languages.
 DTYPES = ("float32", "uint8", "int8")
@@ -56,11 +57,20 @@ def about(golden: Golden) -> dict[str, str]:
         "ORDER": said.order,
         "MEAN": _plain(said.mean),
         "STD": _plain(said.std),
-        "RULE": "both sides stretched to it" if said.resize == "stretch" else "the short side scaled to it and the centre kept",
+        "RULE": said.resize_words,
         "DTYPE": golden.input.dtype,
         "STORED": _stored(golden),
         "PICTURES": str(len(golden.pictures)),
+        "SCORES": scores_in_words(golden.score_kind),
     }
+
+
+def scores_in_words(kind: ScoreKind, maker: str = "the code makes") -> str:
+    """What the README of a bundle says of the scores and of the answer."""
+    decides = (
+        "every class of 0.5 or more holds (set a threshold of your own), not the best one alone" if kind.is_multi_label else "the class with the largest wins"
+    )
+    return f"The file gives {DESCRIPTIONS[kind]}; {maker} one probability a class of them, and {decides}."
 
 
 def _plain(values: Sequence[float]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import files
-from edgecnn.bundle import Context, arena, c_text, golden
+from edgecnn.bundle import Context, apps, arena, c_text, golden
 from edgecnn.bundle.arena import Arena
 from edgecnn.bundle.templates import filled
 from edgecnn.bundle.tflm import KERNELS
@@ -64,8 +64,9 @@ def _words(name: str, context: Context, kinds: list[str], memory: Arena) -> dict
     made, said = context.golden, context.golden.preprocessing
     return {
         "NAME": name, "FILE": f"{name}.tflite", "MODEL": context.path.name, "WIDTH": said.width, "HEIGHT": said.height, "CLASSES": len(made.labels),
-        "BYTES": f"{context.info.bytes:,}", "MAPPING": _mapping(context), "OPERATORS": len(kinds), "RESIZE": said.resize, "ORDER": said.order,
-        "ARENA": _arena_words(name, memory), "NOTES": _notes(context, kinds),
+        "BYTES": f"{context.info.bytes:,}", "MAPPING": _mapping(context), "OPERATORS": len(kinds), "RESIZE": said.resize_rule,
+        "RULE": said.resize_words, "ORDER": said.order,
+        "SCORES": apps.scores_in_words(made.score_kind), "ARENA": _arena_words(name, memory), "NOTES": _notes(context, kinds),
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from edgecnn.bundle.traps import GRID
 from edgecnn.data.geometry import short_sides
 
 _TYPES = {"float32": "float", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t"}
-_ORDERS = {"rgb": "EDGECNN_RGB", "bgr": "EDGECNN_BGR", "grey": "EDGECNN_GREY"}
+_ORDERS = {"rgb": "EDGECNN_RGB", "bgr": "EDGECNN_BGR", "grey": "EDGECNN_GREY", "rgba": "EDGECNN_RGBA"}
 _BYTES = tuple(str(value) for value in range(256))
 _IN_LINE = 24
 # Probability by which kernels of another runtime, or without XNNPACK, may be off for the very same input: TensorFlow Lite Micro was 0.031 off at most, in int8
@@ -45,8 +45,8 @@ def model(name: str, context: Context, table: np.ndarray) -> str:
         "filter": f"EDGECNN_{said.resize_filter.upper().replace('-', '_')}", "scaled_width": scaled[0], "scaled_height": scaled[1],
         "bars": "{" + ", ".join(map(str, said.pad_color)) + "}",
         "input_type": f"EDGECNN_{made.input.dtype.upper()}", "output_type": f"EDGECNN_{output.dtype.upper()}", "table": "table", "tables": table.shape[1],
-        "output_scale": real(output.scale or 1.0), "output_zero_point": output.zero_point or 0, "gives_probabilities": int(made.gives_probabilities),
-        "classes": len(made.labels), "labels": "labels",
+        "output_scale": real(output.scale or 1.0), "output_zero_point": output.zero_point or 0, "score_kind": f"EDGECNN_{made.score_kind.name}",
+        "scores": made.num_scores, "classes": len(made.labels), "labels": "labels",
     }  # fmt: skip
     return (
         f'#include "{name}.h"\n\nstatic const char *const labels[{len(made.labels)}] = {{\n{labels},\n}};\n\n'
@@ -74,10 +74,14 @@ def operators(name: str, methods: Sequence[str]) -> str:
 def golden_table(name: str, golden: Golden) -> str:
     """golden_table.h: what test_golden.c compares with."""
     marks = len(next(iter(golden.signatures.values())))
+    shape, row = golden.pictures[0].input.shape, tuple(side or 1 for side in golden.output.shape)
     causes = ",\n".join(f"    {{{string(trap.cause)}, {string(trap.advice)}}}" for trap in golden.traps) or '    {"", ""}'
     parts = [
         f'#include "{name}.h"\n\n#define GOLDEN_MODEL {name}\n#define GOLDEN_GRID {GRID}\n#define GOLDEN_MARKS {marks}\n'
         f"#define GOLDEN_PICTURES {len(golden.pictures)}\n#define GOLDEN_CAUSES {len(golden.traps)}\n"
+        f"/* Shapes of the tensors, for runtimes that ask for them. */\n"
+        f"#define GOLDEN_INPUT_RANK {len(shape)}\n#define GOLDEN_INPUT_SHAPE {{{', '.join(map(str, shape))}}}\n"
+        f"#define GOLDEN_OUTPUT_RANK {len(row)}\n#define GOLDEN_OUTPUT_SHAPE {{{', '.join(map(str, row))}}}\n"
         f"/* How far another runtime's kernels may be off for the same input. */\n#define GOLDEN_RUNTIME {RUNTIME}\n",
         "typedef struct {\n  const char *name, *advice;\n} golden_cause;\n",
         "/* Means of a wrong input, see golden.json, and which of the causes it is. */\n"

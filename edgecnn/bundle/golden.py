@@ -22,6 +22,7 @@ from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.contract import Runner, Tensor
+from edgecnn.runtime.scores import ENOUGH, ScoreKind
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.open_classifier import ResolvedLabels, open_classifier
 from edgecnn.validate.doctor.levels import Input
@@ -39,7 +40,7 @@ class Golden:
         input, output: its tensors; open dimensions are None.
         channels_first: the input is [N, C, H, W].
         takes_bytes: an integer input without scale, as in ONNX: the byte itself, or the byte - 128 for int8, scaled inside of the file.
-        gives_probabilities: the file ends in softmax; else the app must add it.
+        score_kind: what the scores mean, and so how the app makes probabilities of them.
         preprocessing: how a picture becomes the input.
         labels: a name for every output, background included; "class N" where no names are known.
         label_offset: outputs before the first label.
@@ -55,7 +56,7 @@ class Golden:
     output: Tensor
     channels_first: bool
     takes_bytes: bool
-    gives_probabilities: bool
+    score_kind: ScoreKind
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     label_offset: int
@@ -63,6 +64,16 @@ class Golden:
     pictures: tuple[Picture, ...]
     traps: tuple[Trap, ...]
     signatures: Mapping[str, tuple[float, ...]]
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the scores are the probabilities, class by class, with nothing for the app to compute."""
+        return self.score_kind in (ScoreKind.SOFTMAX, ScoreKind.MULTI_LABEL)
+
+    @property
+    def num_scores(self) -> int:
+        """Length of the row of scores: one may stand for two classes."""
+        return len(self.pictures[0].output)
 
 
 def make(
@@ -100,8 +111,10 @@ def make(
         _check(runner, count)
         taken, said = _taken(pictures, data, runner.preprocessing, count * scenes.TRIES)
         into = Input.of(runner, runner.preprocessing)
+        score_kind = _score_kind(runner, runner.preprocessing)
         chosen = [steadiest(runner, into, scenes.candidates(taken, runner.preprocessing, place, count)) for place in range(count)]
-        return _golden(runner, into, chosen, licence or said, classifier.labels, progress)
+        names = _names(runner, classifier.labels)
+        return _golden(runner, into, chosen, licence or said, score_kind, names, classifier.labels.label_offset, progress)
 
 
 def _check(runner: Runner, count: int) -> None:
@@ -156,16 +169,28 @@ def _taken(
     return [scenes.read_picture(one) for one in pictures], "not stated"
 
 
-def _golden(runner: Runner, into: Input, found: Sequence[Picture], licence: str, known: ResolvedLabels, progress: Progress) -> Golden:
-    path, offset = runner.path, known.label_offset
-    names = label_files.for_outputs(known.labels, runner.classes, offset, path)
+def _golden(
+    runner: Runner, into: Input, found: Sequence[Picture], licence: str, score_kind: ScoreKind, names: tuple[str, ...], offset: int, progress: Progress
+) -> Golden:
+    path = runner.path
     progress.step(f"{len(found)} golden pictures; trying usual mistakes on {path.name}")
     return Golden(
-        path.name, files.sha256(path), runner.input, runner.output, into.layout.channels_first, into.inside, _gives_probabilities(runner, found),
+        path.name, files.sha256(path), runner.input, runner.output, into.layout.channels_first, into.inside, score_kind,
         runner.preprocessing, names, offset, licence, tuple(found), traps_of(runner, into, found),
         {picture.stem: signature(picture.input, into) for picture in found},
     )  # fmt: skip
 
 
-def _gives_probabilities(runner: Runner, found: Sequence[Picture]) -> bool:
-    return all(np.array_equal(runner.feed(picture.input)[0], picture.probabilities) for picture in found)
+def _score_kind(runner: Runner, preprocessing: Preprocessing) -> ScoreKind:
+    """Meaning of the scores; judged on several images at once where neither the file nor its card says it: one row alone could mean anything."""
+    if runner.score_kind is None:
+        runner(np.random.default_rng(0).integers(0, 256, (ENOUGH, preprocessing.height, preprocessing.width, 3), np.uint8))
+    return runner.score_kind or ScoreKind.SOFTMAX
+
+
+def _names(runner: Runner, known: ResolvedLabels) -> tuple[str, ...]:
+    """A name for every class. One score names two classes; a file that names only the score itself names neither."""
+    labels = known.labels
+    if runner.num_scores == 1 and runner.classes == 2 and len(labels) == 1 and known.source != "--labels":
+        labels = ()
+    return label_files.for_outputs(labels, runner.classes, known.label_offset, runner.path)

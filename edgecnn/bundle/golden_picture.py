@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from edgecnn import resize_rules
 from edgecnn.bundle import scenes
 from edgecnn.data import pictures as decoding
 from edgecnn.errors import BadFile
 from edgecnn.runtime.contract import Runner, Tensor
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.validate.doctor import views
 from edgecnn.validate.doctor.levels import Input
 from edgecnn.validate.doctor.mistakes import RIGHT
@@ -48,8 +50,8 @@ class Picture:
         decoded: uint8 RGB [h, w, 3] as it lies in the file, see-through pixels laid over white.
         pixels: uint8 RGB [H, W, 3], upright and of the input's size.
         input: what is fed, [1, ...] in the type and layout of the tensor.
-        output: what the tensor gives, [classes] in its own type.
-        probabilities: float32 [classes], dequantized, after softmax where the file has none.
+        output: what the tensor gives, [scores] in its own type.
+        probabilities: float32 [classes], dequantized and brought to 0..1 as the kind of scores asks.
         tolerance: of an app that decodes and resizes by other libraries.
     """
 
@@ -116,14 +118,17 @@ def _tolerance(runner: Runner, into: Input, original: Original, stored: np.ndarr
     """What other filters change, with a margin."""
     pixels, inputs, answers = 0.0, 0.0, 0.0
     shrinks = original.upright.shape[0] >= original.size[1] and original.upright.shape[1] >= original.size[0]
-    for method in FILTERS if shrinks else FILTERS[:-1]:  # a box that enlarges is the nearest pixel
+    # Where the training did not smooth, another filter of these is a mistake: only the decoder may differ.
+    smooth = resize_rules.FILTERS[runner.preprocessing.resize_filter].antialias
+    for method in () if not smooth else FILTERS if shrinks else FILTERS[:-1]:  # a box that enlarges is the nearest pixel
         other = views.resized_by(method)(original)
         fed = encoded(other, into)
         pixels = max(pixels, _off(other, original.right))
         inputs = max(inputs, _off(fed, stored))
         answers = max(answers, float(np.abs(runner.probabilities(runner.feed(fed))[0] - row).max()))
     step = 1.0 if into.integer else LEAST_PIXELS / min(into.preprocessing.std)
-    least = max(LEAST_PROBABILITY, runner.output.scale or 0.0)
+    quantum = (runner.output.scale or 0.0) / (100 if runner.score_kind is ScoreKind.PERCENT else 1)
+    least = max(LEAST_PROBABILITY, quantum)
     return Tolerance(max(LEAST_PIXELS, MARGIN * pixels), max(step, MARGIN * inputs), min(1.0, MARGIN * answers + least))
 
 

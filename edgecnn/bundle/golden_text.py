@@ -29,7 +29,7 @@ def text(golden: Golden, *, sources: bool = False) -> str:
         "model": golden.model,
         "sha256": golden.sha256,
         "input": {**_tensor(golden.input, _input_shape(golden)), "layout": "NCHW" if golden.channels_first else "NHWC", "takes_bytes": golden.takes_bytes},
-        "output": {**_tensor(golden.output, (1, len(golden.labels))), "gives_probabilities": golden.gives_probabilities},
+        "output": {**_tensor(golden.output, (1, golden.num_scores)), "gives_probabilities": golden.gives_probabilities, "score_kind": golden.score_kind.value},
         "preprocessing": asdict(golden.preprocessing),
         "label_offset": golden.label_offset,
         "labels": golden.labels,

@@ -10,6 +10,7 @@ from edgecnn.bundle import golden as vectors
 from edgecnn.bundle.golden import Golden
 from edgecnn.data.geometry import short_sides
 from edgecnn.runtime.contract import Tensor
+from edgecnn.runtime.scores import ScoreKind
 
 # Template -> where it goes.
 PLACES = {
@@ -39,8 +40,9 @@ def spec(golden: Golden) -> str:
     fields = {
         "file": apps.string(golden.model, "swift"), "sha256": f'"{golden.sha256}"', "width": said.width, "height": said.height,
         "order": f".{said.order}", "mean": _list(said.mean), "std": _list(said.std), "resize": f".{said.resize}",
-        "filter": f".{_case(said.resize_filter)}", "scaled": str(list(short_sides(said))) if said.crop_fraction < 1 else "nil", "bars": str(list(said.pad_color)),
-        "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "softmax": _bool(not golden.gives_probabilities),
+        "filter": f".{_case(said.resize_filter)}", "scaled": str(list(short_sides(said))) if said.crop_fraction < 1 else "nil",
+        "bars": str(list(said.pad_color)),
+        "input": _tensor(golden.input, golden.channels_first), "output": _tensor(golden.output, False), "scoreKind": f".{_swift_case(golden.score_kind)}",
         "labelOffset": golden.label_offset, "labels": f"[{labels},\n        ]",
     }  # fmt: skip
     return ",\n".join(f"        {name}: {value}" for name, value in fields.items())
@@ -59,6 +61,12 @@ def _case(name: str) -> str:
 
 def _list(values: tuple[float, ...]) -> str:
     return f"[{', '.join(apps.real(value) for value in values)}]"
+
+
+def _swift_case(kind: ScoreKind) -> str:
+    """`MULTI_LABEL` is `multiLabel` in Swift."""
+    first, *rest = kind.value.split("-")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def _bool(value: bool) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import files
-from edgecnn.bundle import Context, golden
+from edgecnn.bundle import Context, apps, golden
 from edgecnn.bundle.golden import Golden
 from edgecnn.bundle.templates import filled
 from edgecnn.errors import CheckFailed
@@ -36,8 +36,9 @@ def write(context: Context, folder: Path) -> list[Path]:
     words = {
         "MODEL": context.path.name, "NAME": made.name, "CONFIG": needs.name, "BYTES": f"{made.stat().st_size:,}", "ROWS": rows, "OFF": f"{off:.1e}",
         "COUNT": len(found.pictures), "INPUT": found.input.name, "OUTPUT": found.output.name, "SHAPE": "x".join(map(str, found.pictures[0].input.shape)),
-        "TYPE": found.input.dtype, "RESIZE": found.preprocessing.resize, "ORDER": found.preprocessing.order,
+        "TYPE": found.input.dtype, "RESIZE": found.preprocessing.resize_words, "ORDER": found.preprocessing.order,
         "MEAN": _values(found.preprocessing.mean), "STD": _values(found.preprocessing.std),
+        "SCORES": apps.scores_in_words(found.score_kind, "the app must make"),
     }  # fmt: skip
     readme = files.write_text(folder / "README.md", filled("ort/README.md", words))
     labels = files.write_text(folder / "labels.txt", "".join(f"{' '.join(label.split())}\n" for label in found.labels))

@@ -73,6 +73,8 @@ def signature(stored: np.ndarray, into: Input) -> tuple[float, ...]:
     Row r of the grid covers the picture's rows from r * H // GRID up to (r + 1) * H // GRID, or one row where that is empty; columns alike.
     """
     picture = stored[0].astype(np.float64)
+    if not into.layout.has_channel_axis:
+        picture = picture[..., None]
     picture = picture.transpose(1, 2, 0) if into.layout.channels_first else picture
     rough = np.abs(np.diff(picture, axis=1, prepend=picture[:, :1]))
     rows, columns = (_bounds(side) for side in picture.shape[:2])
@@ -94,7 +96,7 @@ def _trap(runner: Runner, into: Input, same: Sequence[Way], stored: Mapping[str,
 def _answer(runner: Runner, stored: np.ndarray) -> np.ndarray:
     """Probabilities [classes]; all zero where the mistake makes the network overflow."""
     scores = runner.feed(stored)
-    return runner.probabilities(scores)[0] if np.isfinite(scores).all() else np.zeros(scores.shape[1], np.float32)
+    return runner.probabilities(scores)[0] if np.isfinite(scores).all() else np.zeros(runner.classes, np.float32)
 
 
 def _key(name: str) -> str:

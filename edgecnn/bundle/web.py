@@ -49,7 +49,7 @@ def spec(golden: Golden) -> dict[str, Any]:
             "channelsFirst": golden.channels_first,
         },
         "output": {"name": golden.output.name, **_scale(golden.output)},
-        "softmax": not golden.gives_probabilities, "labelOffset": golden.label_offset, "labels": list(apps.names(golden)),
+        "scoreKind": golden.score_kind.value, "labelOffset": golden.label_offset, "labels": list(apps.names(golden)),
     }  # fmt: skip
 
 

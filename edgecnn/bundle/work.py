@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from edgecnn.bundle import TARGETS, Bundled, Context, golden, place
 from edgecnn.data import DATASETS
 from edgecnn.export import metadata
 from edgecnn.progress import Progress
+from edgecnn.runtime.model_files import model_files, whole
 
 
 def run(
@@ -25,13 +29,26 @@ def run(
     progress.step(f"running {path.name} on golden pictures")
     made = golden.make(path, pictures, progress=progress, **asked)
     info = runtime.describe(path)
-    context = Context(path, program_name(path.stem), made, info, info.card, _licence(path))
     room = importlib.import_module(TARGETS[target].room)
-    with place.replacing(folder) as building:
+    with _single_file(path) as single, place.replacing(folder) as building:
+        made = made if single == path else replace(made, sha256=files.sha256(single))
+        context = Context(single, program_name(path.stem), made, info, info.card, _licence(path))
         room.write(context, building)
         files.write_text(building / "LICENCES.md", licences(context))
         place.write_list(building, {"target": target, "model": path.name, "sha256": made.sha256})
     return Bundled(folder, target, tuple(sorted(p for p in folder.rglob("*") if p.is_file())))
+
+
+@contextlib.contextmanager
+def _single_file(path: Path) -> Iterator[Path]:
+    """The model in one file: an .onnx whose weights lie in others gets them inside, in a temporary copy of the same name."""
+    if len(model_files(path)) == 1:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        copy.write_bytes(whole(path).SerializeToString())
+        yield copy
 
 
 def program_name(stem: str) -> str:

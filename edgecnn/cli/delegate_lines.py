@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.cli.text import counted
+from edgecnn.cli.text import command, counted
 
 if TYPE_CHECKING:
     from edgecnn.runtime.delegates import Forecast, Refused
@@ -21,7 +22,7 @@ def run(path: Path, target: str) -> int:
     for line in _lines(path, found, delegates.TARGETS[target]):
         print(line)
     if found.whole:
-        print(f"\nNext: {'edgecnn info' if target == 'coreml' else 'tools/android_benchmark.sh'} {path}")
+        print(f"\nNext: {command('info', path) if target == 'coreml' else shlex.join(['tools/android_benchmark.sh', str(path)])}")
     return 0 if found.whole else 1
 
 

@@ -80,6 +80,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trust-code", action="store_true", help="run code that a model file holds (Lambda layers); only where you trust its author")
     group.add_argument("--custom-objects", metavar="FILE.py", help="a Python file with the layers of the model, which is executed")
     parser.add_argument("--output", metavar="NAME", help="the output with the class scores, of a model that has several")
+    parser.add_argument("--signature", metavar="NAME", help="the signature that classifies images, of a .tflite that has several")
 
 
 @contextlib.contextmanager
@@ -94,6 +95,7 @@ def trusted(args: argparse.Namespace) -> Iterator[None]:
         "custom_objects": str(Path(path).resolve()) if path else None,
         "image_size": (size, size) if size else None,
         "output": getattr(args, "output", None),
+        "signature": getattr(args, "signature", None),
     }
     loading = replace(trust.current(), **{key: value for key, value in chosen.items() if value})
     for note in loading.notes():

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import textwrap
 from collections.abc import Sequence
+
+
+def command(*words: object) -> str:
+    """A command line of edgecnn that a shell takes as it is printed, whatever the names of files hold.
+
+    Example:
+        >>> command("info", "my model.tflite")
+        "edgecnn info 'my model.tflite'"
+    """
+    return shlex.join(["edgecnn", *map(str, words)])
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: int = 2) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,17 +24,17 @@ class Change:
 
     Attributes:
         split, pictures: on which it was measured.
-        before, after: top-1 accuracy as shares.
+        before, after: top-1 accuracy as shares; None, like the interval, where nobody knows the right answers.
         low, high: 95 % interval of after minus before (Tango's paired interval).
         agreement: share of the pictures on which both give the same answer.
     """
 
     split: str
     pictures: int
-    before: float
-    after: float
-    low: float
-    high: float
+    before: float | None
+    after: float | None
+    low: float | None
+    high: float | None
     agreement: float
 
 
@@ -67,6 +68,8 @@ def compress(
     progress: Progress = SILENT,
     fresh: bool = False,
     teacher: str | os.PathLike[str] | None = None,
+    labels: Sequence[str] = (),
+    label_offset: int | None = None,
 ) -> Compressed:
     """Prune, cluster or train a model under int8's rounding, and write OUT/NAME.keras with its card. The model itself stays as it is.
 
@@ -83,14 +86,19 @@ def compress(
         progress: told of every step.
         fresh: start over although a compression was cut off.
         teacher: a .keras file of the same answers, which are learnt beside the labels; the model itself when left out.
+        labels: names of the outputs, for a model that does not say them: classes of the data are found by name, never by position.
+        label_offset: outputs before the first label, 1 for a background class; the card's when left out.
 
     Raises:
-        BadSetting: a layer that TF-MOT's Keras does not have, or a wish that the network cannot fulfil. BadFile, BadData, UnknownName: as elsewhere.
+        BadSetting: a wish that the network cannot fulfil. BadFile, BadData, UnknownName: as elsewhere.
         CheckFailed: the loss is no longer a number.
     """
     from edgecnn.compress import run
 
-    return run.run(model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher)
+    return run.run(
+        model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher, labels=tuple(labels),
+        label_offset=label_offset,
+    )  # fmt: skip
 
 
 open_door(__name__)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from edgecnn.compress.channel_groups import Wiring
+from edgecnn.compress.endings import Ending, ending_of, operation_of
 from edgecnn.errors import BadData, BadSetting
 
 # Pictures of one gradient. Gradients of pictures cancel out, so that a few at a time tell more than many.
@@ -90,16 +91,24 @@ def _gradients(net: keras.Model, variables: list[keras.Variable]) -> Any:
     """A function from a batch to weight x gradient of the summed loss, for each variable."""
     import tensorflow as tf
 
-    named = {layer.name: layer for layer in net.layers}
-    whole = keras.Model(net.input, named["logits"].output if "logits" in named else net.output)
-    loss = keras.losses.CategoricalCrossentropy(from_logits="logits" in named, reduction="sum")
+    ending = ending_of(net)
+    whole = keras.Model(net.input, operation_of(net, ending.logits).output if ending.logits else net.output)
+    loss = _loss(net, ending)
 
     @tf.function(reduce_retracing=True)
     def step(inputs: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch([variable.value for variable in variables])
-            value = loss(labels, whole(inputs, training=False))
+            value = loss(labels, tf.reshape(whole(inputs, training=False), tf.shape(labels)))
         gradients = tape.gradient(value, [variable.value for variable in variables], unconnected_gradients="zero")
         return [variable.value * gradient for variable, gradient in zip(variables, gradients, strict=True)]
 
     return lambda inputs, labels: step(tf.convert_to_tensor(inputs, tf.float32), tf.convert_to_tensor(labels, tf.float32))
+
+
+def _loss(net: keras.Model, ending: Ending) -> keras.losses.Loss:
+    """Summed cross-entropy of what the network gives before its ending; behind an activation inside of the last layer, of probabilities."""
+    inside = getattr(getattr(net.outputs[0]._keras_history.operation, "activation", None), "__name__", "")
+    if ending.activation == "sigmoid" or net.output.shape[-1] == 1 or inside == "sigmoid":
+        return keras.losses.BinaryCrossentropy(from_logits=inside != "sigmoid" or bool(ending.logits), reduction="sum")
+    return keras.losses.CategoricalCrossentropy(from_logits=inside != "softmax" or bool(ending.logits), reduction="sum")

@@ -13,6 +13,7 @@ import tf_keras
 from edgecnn.card import Preprocessing
 from edgecnn.compress import losses
 from edgecnn.compress.answers import Answers
+from edgecnn.compress.endings import operation_of
 from edgecnn.compress.legacy_keras import Legacy
 from edgecnn.data import Dataset, Split
 from edgecnn.progress import Progress
@@ -154,10 +155,10 @@ class _Works:
 
     def evaluate(self, split: Split) -> Epoch:
         """Loss of the labels and accuracy over a split."""
-        loss, right = 0.0, 0
+        loss, right = 0.0, 0.0
         for part in slices(len(split), self.feed.batch_size):
             found = self.judge(tf.constant(np.asarray(split.pictures[part])), tf.constant(self.answers.targets(split, part)))
-            loss, right = loss + float(found[0]), right + int(found[1])
+            loss, right = loss + float(found[0]), right + float(found[1])
         return {"val_loss": loss / len(split), "val_accuracy": right / len(split)}
 
     def inputs(self, epoch: int, step: int) -> np.ndarray:
@@ -191,33 +192,37 @@ class _Works:
         share, warm = 1.0 if self.answers.rows is None else settings.teacher_share, settings.temperature
         independent = self.answers.independent
         with tf.GradientTape() as tape:
-            logits = tf.reshape(self.model(x, training=True), tf.shape(labels))
+            logits = self._logits(self.model(x, training=True), labels)
             loss = (1 - share) * losses.entropy(labels, logits, settings.label_smoothing, independent)
             if share:
-                taught = tf.reshape(self.task.teacher(x), tf.shape(labels))
+                taught = self._logits(self.task.teacher(x), labels)
                 loss += share * warm**2 * losses.divergence(taught / warm, logits / warm, independent)
             if self.answers.rows is None:
                 labels = self._best(taught)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        return loss, tf.reduce_mean(losses.right(labels, logits, independent))
+        return loss, tf.reduce_mean(losses.right(labels, logits, self.answers.one_by_one))
 
     def _judge(self, pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x, labels = self._prepare({"pictures": pictures}, labels, False)
-        logits = tf.reshape(self.model(x, training=False), tf.shape(labels))
+        logits = self._logits(self.model(x, training=False), labels)
         if self.answers.rows is None:
-            labels = self._best(tf.reshape(self.task.teacher(x), tf.shape(labels)))
+            labels = self._best(self._logits(self.task.teacher(x), labels))
         each = losses.each(labels, logits, self.answers.independent)
-        return tf.reduce_sum(each), tf.reduce_sum(losses.right(labels, logits, self.answers.independent))
+        return tf.reduce_sum(each), tf.reduce_sum(losses.right(labels, logits, self.answers.one_by_one))
 
     def _prepare(self, given: dict[str, tf.Tensor], labels: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Network inputs and targets; a gray input may have no axis of channels."""
         x, labels = self.preparation((given, labels), training)
         return (tf.squeeze(x, -1) if len(self.model.inputs[0].shape) == 3 else x), labels
 
+    def _logits(self, scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Logits in the form of the targets [N, scores]."""
+        return losses.logits_of(tf.reshape(scores, tf.shape(labels)), self.answers.scale, self.answers.independent)
+
     def _best(self, taught: tf.Tensor) -> tf.Tensor:
         """The teacher's own answers as targets."""
-        if self.answers.independent:
+        if self.answers.one_by_one:
             return tf.cast(taught > 0, tf.float32)
         return tf.one_hot(tf.argmax(taught, -1), self.answers.width)
 
@@ -236,5 +241,5 @@ def _optimizer(settings: Train) -> tf_keras.optimizers.Optimizer:
 
 def teacher(net: keras.Model, output: str | None) -> Callable[[tf.Tensor], tf.Tensor]:
     """The Keras 3 model from its input to the layer `output`, in inference."""
-    whole = keras.Model(net.input, net.get_layer(output).output if output else net.output)
+    whole = keras.Model(net.input, operation_of(net, output).output if output else net.output)
     return lambda x: tf.stop_gradient(whole(x, training=False))

@@ -1,25 +1,40 @@
-"""Any classifier as a flat functional model: nested models inlined, augmentation gone, the last activation a layer of its own."""
+"""Any classifier as a flat functional model: nested models inlined, augmentation gone, activations that files compute on their own as layers of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from edgecnn.card import Preprocessing
+from edgecnn.compress.endings import ending_of
+from edgecnn.compress.flat_check import check_same_scores
+from edgecnn.compress.plain_operations import copy_of_operation, does_nothing
+from edgecnn.compress.traced_layer import traced
 from edgecnn.errors import BadFile
+from edgecnn.sources.keras_input import filled_shape
 
-# Layers that do nothing in inference.
-DROPPED = ("Dropout", "SpatialDropout2D", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity")
-ENDINGS = ("softmax", "sigmoid")
-# Layers that may have an activation inside, and the activations that stay there.
-WITH_ACTIVATION = ("Dense", "Conv2D", "DepthwiseConv2D", "SeparableConv2D")
-FUSED = ("linear", "relu", "relu6", "elu", "selu", "tanh", "silu", "hard_silu", "hard_sigmoid", "softplus")
-# Largest difference of outputs, as a share of their spread, that sums in another order may bring.
-TOLERANCE = 1e-3
+# Layers with an activation inside, and the activations that files fuse with them: the others become layers of their own.
+WITH_ACTIVATION = ("Dense", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+FUSED = ("linear", "relu", "relu6")
+
+
+@dataclass(frozen=True)
+class FlatModel:
+    """A flat copy of a classifier.
+
+    Attributes:
+        net: functional, float32, of one image input of fixed size and open batch; gives the same scores as the original.
+        whole: names of layers of their author's own class, which are kept as they are.
+    """
+
+    net: keras.Model
+    whole: tuple[str, ...] = ()
 
 
 @dataclass
@@ -27,38 +42,59 @@ class _Flattening:
     """Copies that were made.
 
     Attributes:
-        copies: (layer of the original, its copy).
+        copies: id of a layer of the original -> (layer, its copy).
         names: that are taken.
+        whole: layers that Keras does not know, and whose own graph cannot be told.
     """
 
-    copies: list[tuple[keras.Layer, keras.Layer]] = field(default_factory=list)
+    copies: dict[int, tuple[keras.Layer, keras.Layer]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    whole: list[str] = field(default_factory=list)
 
-    def run(self, model: Any, tensors: list[Any]) -> Any:
+    def run(self, model: Any, tensors: Any) -> Any:
         """The model's graph on other tensors, every layer as a copy."""
         graph = getattr(model, "_functional", None) or model
         return graph._run_through_graph(tensors, operation_fn=self._substitute, call_fn=_call)
 
     def _substitute(self, operation: Any) -> Callable[..., Any]:
-        if isinstance(operation, keras.Model):
-            return lambda *tensors, **_: self.run(operation, list(tensors[0]) if isinstance(tensors[0], list | tuple) else list(tensors))
+        if _has_graph(operation):
+            return lambda *tensors, **_: self.run(operation, list(tensors))
         if not isinstance(operation, keras.Layer):
-            return operation
-        if type(operation).__name__ in DROPPED or type(operation).__name__.startswith("Random"):
-            return lambda x, **_: x
-        return self._copy(operation)
+            return partial(copy_of_operation, operation, self._unused(operation.name))
+        if is_foreign(operation):
+            return partial(self._foreign, operation)
+        return partial(self._known, operation)
 
-    def _copy(self, layer: keras.Layer) -> Callable[..., Any]:
-        config = {**layer.get_config(), "dtype": "float32", "name": self._unused(layer.name)}
+    def _known(self, layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        """What a layer of Keras gives."""
+        if does_nothing(layer, args[0] if args else None):
+            return args[0]
+        config = layer.get_config()
         activation = config.get("activation") if type(layer).__name__ in WITH_ACTIVATION else None
+        apart = isinstance(activation, str) and activation not in FUSED
+        copy = self._copy(layer, {**config, "activation": "linear"} if apart else config)
+        result = copy(*args, **kwargs)
+        return keras.layers.Activation(activation, name=self._unused(f"{copy.name}_{activation}"))(result) if apart else result
+
+    def _foreign(self, layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        """What a layer of another author gives: by what it is made of, where that can be told, else by itself."""
+        graph = traced(layer, args, kwargs)
+        if graph is not None:
+            return self.run(graph, keras.tree.flatten((args, kwargs)))
+        self.whole.append(layer.name)
+        return self._copy(layer, layer.get_config())(*args, **kwargs)
+
+    def _copy(self, layer: keras.Layer, config: dict[str, Any]) -> keras.Layer:
+        """A float32 copy that can learn; one with weights that is called again is the same one."""
+        if id(layer) in self.copies and layer.weights:
+            return self.copies[id(layer)][1]
+        config = {**config, "dtype": "float32", "name": self._unused(layer.name)}
         if type(layer).__name__ == "Normalization":
             config |= _statistics(layer)
-        apart = isinstance(activation, str) and activation not in FUSED
-        copy = type(layer).from_config({**config, "activation": "linear"} if apart else config)
-        self.copies.append((layer, copy))
-        if not apart:
-            return copy
-        return lambda x: keras.layers.Activation(activation, name=self._unused(f"{copy.name}_{activation}"))(copy(x))
+        copy = type(layer).from_config(config)
+        copy.trainable = True
+        self.copies[id(layer)] = layer, copy
+        return copy
 
     def _unused(self, name: str) -> str:
         free, number = name, 2
@@ -67,70 +103,100 @@ class _Flattening:
         self.names.add(free)
         return free
 
+    def set_weights(self) -> None:
+        """Give every copy the weights of its layer."""
+        for layer, copy in self.copies.values():
+            if copy.weights:
+                copy.set_weights(layer.get_weights())
 
-def _statistics(layer: keras.layers.Normalization) -> dict[str, list[float]]:
+
+def _has_graph(operation: Any) -> bool:
+    """Whether something is a functional or sequential model."""
+    return isinstance(operation, keras.Model) and hasattr(getattr(operation, "_functional", None) or operation, "_run_through_graph")
+
+
+def is_foreign(layer: keras.Layer) -> bool:
+    """Whether a layer is of a class that Keras does not bring, or holds a function of its author."""
+    return not type(layer).__module__.startswith("keras.") or isinstance(layer, keras.layers.Lambda | keras.Model)
+
+
+def _statistics(layer: keras.layers.Normalization) -> dict[str, list[float] | float]:
     """What a layer was adapted to, as arguments: the copy has no weights that must be adapted again."""
-    return {name: np.asarray(keras.ops.convert_to_numpy(getattr(layer, name))).reshape(-1).tolist() for name in ("mean", "variance")}
+    flat = {name: np.asarray(keras.ops.convert_to_numpy(getattr(layer, name))).reshape(-1).tolist() for name in ("mean", "variance")}
+    return {name: values if len(values) > 1 else values[0] for name, values in flat.items()}
 
 
 def _call(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Inference: what a layer was told of training does not matter."""
-    kwargs.pop("training", None)
-    return operation(*args, **kwargs)
+    return operation(*args, **{name: value for name, value in kwargs.items() if name != "training" and not (name == "mask" and value is None)})
 
 
-def is_flat(model: keras.Model) -> bool:
-    """Whether a model is a graph of float32 layers alone that ends in a layer Softmax, as those of edgecnn."""
+def is_flat(model: keras.Model, shape: tuple[int | None, ...]) -> bool:
+    """Whether a model is a graph of float32 layers alone, each called once, that ends in a layer Softmax, as those of edgecnn."""
     operations = getattr(model, "operations", [])
-    plain = all(isinstance(one, keras.Layer) and not isinstance(one, keras.Model) and one.compute_dtype == "float32" for one in operations)
-    random = any(type(one).__name__.startswith("Random") for one in operations)
-    return plain and not random and bool(operations) and _ending(operations[-1]) == "softmax" and type(operations[-1]).__name__ != "Dense"
+    tensor = model.inputs[0]
+    if tuple(tensor.shape) != shape or _dtype(tensor) != "float32" or shape[0] is not None or not operations:
+        return False
+    plain = all(
+        isinstance(one, keras.Layer) and not isinstance(one, keras.Model) and not is_foreign(one) and one.compute_dtype == "float32" and one.trainable
+        for one in operations
+    )
+    once = all(len(one._inbound_nodes) == 1 for one in operations)
+    random = any("image_preprocessing" in type(one).__module__ for one in operations)
+    return plain and once and not random and ending_of(model).activation == "softmax"
 
 
-def flatten_model(model: keras.Model, path: Path) -> keras.Model:
+def flatten_model(model: keras.Model, preprocessing: Preprocessing, path: Path) -> FlatModel:
     """A flat float32 copy that gives the same scores; the model itself where it is flat.
 
     Args:
-        model: functional or sequential, of one fixed float32 input.
+        model: functional or sequential, of one input of any type and batch.
+        preprocessing: says the size where the input leaves it open.
         path: names it in errors.
 
     Raises:
-        BadFile: it has no graph of layers, or the copy gives other scores.
+        BadFile: it has no graph of layers, cannot be built for the size, or the copy gives other scores.
     """
-    if is_flat(model):
-        return model
-    if not hasattr(getattr(model, "_functional", None) or model, "_run_through_graph"):
+    shape = (None, *filled_shape(tuple(model.inputs[0].shape), preprocessing)[1:])
+    if is_flat(model, shape):
+        return FlatModel(model)
+    if not _has_graph(model):
         raise BadFile(f"{path} holds a {type(model).__name__} without a graph of layers; expected a functional or sequential model, which can be compressed")
-    flattening, image = _Flattening(), keras.Input(model.inputs[0].shape[1:], name="image", dtype="float32")
-    flattening.names.add("image")
+    flattening = _Flattening()
+    try:
+        flat = _flat(flattening, model, shape)
+    # Keras raises whatever a layer raises that does not take the shape.
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise BadFile(f"{path} cannot be built for an input of {list(shape[1:])} ({type(error).__name__}: {text}); give another --image-size") from error
+    check_same_scores(model, flat, path)
+    return FlatModel(flat, tuple(flattening.whole))
+
+
+def _flat(flattening: _Flattening, model: keras.Model, shape: tuple[int | None, ...]) -> keras.Model:
+    name = model.inputs[0]._keras_history.operation.name
+    flattening.names.add(name)
+    image = keras.Input(shape[1:], name=name, dtype="float32")
     outputs = flattening.run(model, [image])
-    flat = keras.Model(image, outputs[0] if isinstance(outputs, list | tuple) else outputs, name=model.name)
-    for layer, copy in flattening.copies:
-        if copy.weights:
-            copy.set_weights(layer.get_weights())
-    _must_be_same(model, flat, path)
+    flat = keras.Model(image, keras.tree.flatten(outputs)[0], name=model.name)
+    flattening.set_weights()
     return flat
 
 
-def logits_layer(model: keras.Model) -> str | None:
-    """Name of the layer before a final softmax or sigmoid of a flat model; None where it ends in logits."""
-    last = model.operations[-1]
-    return last.input._keras_history.operation.name if _ending(last) and type(last).__name__ != "Dense" else None
+def with_input_of(flat: keras.Model, original: keras.Model) -> keras.Model:
+    """A flat model with the batch and the type of the original's input; the model itself where they are the same."""
+    tensor, own = original.inputs[0], flat.inputs[0]
+    batch, dtype = tensor.shape[0], _dtype(tensor)
+    if batch is None and dtype == _dtype(own):
+        return flat
+    flattening = _Flattening()
+    flattening.names.add(flat.inputs[0]._keras_history.operation.name)
+    image = keras.Input(batch_shape=(batch, *own.shape[1:]), name=own._keras_history.operation.name, dtype=dtype)
+    outputs = flattening.run(flat, [image])
+    model = keras.Model(image, outputs, name=flat.name)
+    flattening.set_weights()
+    return model
 
 
-def _ending(layer: Any) -> str:
-    """`softmax` or `sigmoid` where a layer is that activation or has it; else ""."""
-    if type(layer).__name__ == "Softmax":
-        return "softmax"
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return name if name in ENDINGS and type(layer).__name__ in ("Activation", "Dense") else ""
-
-
-def _must_be_same(model: keras.Model, flat: keras.Model, path: Path) -> None:
-    shape = (4, *model.inputs[0].shape[1:])
-    images = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
-    images[2:] = images[2:] / 127.5 - 1
-    expected, found = (np.asarray(keras.ops.convert_to_numpy(one(images, training=False)), np.float32) for one in (model, flat))
-    off = float(np.abs(found - expected).max()) / max(float(expected.std()), 1e-3)
-    if not off <= TOLERANCE:
-        raise BadFile(f"{path} cannot be compressed: a flat copy of its layers gives scores that are {off:.2g} of their spread off; please report it")
+def _dtype(tensor: Any) -> str:
+    return tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tf_keras
 
+from edgecnn.compress.endings import operation_of
 from edgecnn.compress.legacy_layers import twins
 from edgecnn.errors import BadSetting
 
@@ -48,32 +49,32 @@ class Legacy:
 def to_legacy(net: keras.Model, output: str | None = None) -> Legacy:
     """Rebuild a functional Keras 3 model in tf_keras, layer by layer, with the same weights.
 
-    Layers and operations that tf_keras does not have are run by Keras 3 inside of it, see `BridgedLayer`.
+    Layers and operations that tf_keras does not have are run by Keras 3 inside of it, see `BridgedLayer`. A layer that is called several times is so there.
 
     Args:
-        net: of one input, whose layers are each called once.
+        net: of one input.
         output: layer at which the rebuilt model ends; the model's own last one when left out.
 
     Raises:
-        BadSetting: a layer that tf_keras does not have, a layer that is called twice, or weights of another shape.
+        BadSetting: weights of another shape, or weights behind `output`.
     """
+    end = operation_of(net, output).output if output else net.outputs[0]
     made: dict[str, list[tf_keras.layers.Layer]] = {}
-    tensors: dict[str, Tensor] = {}
-    for layer in net.operations:
-        if isinstance(layer, keras.layers.InputLayer):
-            source = tensors[layer.name] = tf_keras.Input(tuple(layer.batch_shape[1:]), name=layer.name)
-            continue
-        given = [tensors[name] for name in inputs_of(layer)]
-        made[layer.name] = twins(layer)
+    source = tf_keras.Input(tuple(net.inputs[0].shape[1:]), name=net.inputs[0]._keras_history.operation.name)
+    tensors: dict[int, Tensor] = {id(net.inputs[0]): source}
+    for node in calls_of(net):
+        layer = node.operation
+        given = [tensors[key] for key in dict.fromkeys(id(tensor) for tensor in node.input_tensors)]
+        if layer.name not in made:
+            made[layer.name] = twins(layer, node)
         x = given if len(given) > 1 else given[0]
         for twin in made[layer.name]:
             x = twin(x)
-        if isinstance(x, list | tuple):
-            raise BadSetting(f"'{layer.name}' gives {len(x)} tensors; expected layers and operations of one result")
-        tensors[layer.name] = x
-        if layer.name == output:
+        results = x if isinstance(x, list | tuple) else [x]
+        tensors |= {id(tensor): value for tensor, value in zip(node.outputs, results, strict=True)}
+        if id(end) in tensors:
             break
-    model = tf_keras.Model(source, tensors[output or net.outputs[0]._keras_history.operation.name], name=net.name)
+    model = tf_keras.Model(source, tensors[id(end)], name=net.name)
     variables = {layer.name: _variables(layer, made[layer.name]) for layer in net.layers if layer.name in made}
     rest = {layer.name for layer in net.layers if layer.weights} - set(made)
     if rest:
@@ -81,21 +82,18 @@ def to_legacy(net: keras.Model, output: str | None = None) -> Legacy:
     return Legacy(model, net, output, made, variables)
 
 
-def operation_of(net: keras.Model, name: str) -> keras.Operation:
-    """A layer or an operation of a model by its name."""
-    return next(one for one in net.operations if one.name == name)
+def calls_of(net: keras.Model) -> list[Any]:
+    """Calls of layers and operations in the order of computation, without inputs."""
+    place = {id(operation): index for index, operation in enumerate(net.operations)}
+    calls = []
+    for depth in sorted(net._nodes_by_depth, reverse=True):
+        calls += sorted(net._nodes_by_depth[depth], key=lambda node: place[id(node.operation)])
+    return [node for node in calls if not node.is_input]
 
 
-def inputs_of(layer: keras.Operation) -> list[str]:
-    """Names of the layers and operations whose results one takes, each once.
-
-    Raises:
-        BadSetting: called twice or never.
-    """
-    nodes = layer._inbound_nodes
-    if len(nodes) != 1:
-        raise BadSetting(f"layer '{layer.name}' is called {len(nodes)} times; expected layers that are called once")
-    return list(dict.fromkeys(tensor._keras_history.operation.name for tensor in nodes[0].input_tensors))
+def sources_of(node: Any) -> list[str]:
+    """Names of the layers and operations whose results a call takes, each once."""
+    return list(dict.fromkeys(tensor._keras_history.operation.name for tensor in node.input_tensors))
 
 
 def _variables(layer: keras.Layer, layers: list[tf_keras.layers.Layer]) -> list[Any]:

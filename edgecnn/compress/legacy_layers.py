@@ -21,7 +21,7 @@ DROPPED = ("dtype", "build_config", "quantization_config", "renorm", "synchroniz
 # group at 64 x 64, and slower at 128 x 256.
 FEW = 128 * 128
 PLAIN = ("Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization", "ReLU", "Softmax", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D",
-         "GlobalMaxPooling2D", "Add", "Multiply", "Concatenate", "ZeroPadding2D", "Flatten", "Reshape", "Rescaling")  # fmt: skip
+         "GlobalMaxPooling2D", "Conv2DTranspose", "Add", "Multiply", "Concatenate", "ZeroPadding2D", "Flatten", "Reshape", "Rescaling")  # fmt: skip
 
 
 def hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
@@ -72,25 +72,28 @@ class Grouped(tf_keras.layers.Conv2D, PrunableLayer, ClusterableLayer):
         return [("kernel", self.kernel)]
 
 
-def twins(layer: keras.Operation) -> list[tf_keras.layers.Layer]:
+def twins(layer: keras.Operation, node: Any) -> list[tf_keras.layers.Layer]:
     """The tf_keras layers, one after the other, that compute what a Keras 3 layer or operation does in inference; mostly one, of the same name.
 
     What has no twin is run by Keras 3 itself, in float.
+
+    Args:
+        layer: of a flat functional model.
+        node: its call, or the first of several.
     """
     kind = type(layer).__name__
-    known = type(layer).__module__.startswith("keras.") and isinstance(layer, keras.Layer) and _is_called_plainly(layer)
+    known = type(layer).__module__.startswith("keras.") and isinstance(layer, keras.Layer) and _is_called_plainly(layer, node)
     if known and kind in TWINS:
         return TWINS[kind](_config(layer))
     if known and kind in PLAIN:
         return [getattr(tf_keras.layers, kind).from_config(_config(layer) | ({"fused": False} if kind == "BatchNormalization" else {}))]
-    return [BridgedLayer(layer, layer._inbound_nodes[0])]
+    return [BridgedLayer(layer, node)]
 
 
-def _is_called_plainly(layer: keras.Layer) -> bool:
+def _is_called_plainly(layer: keras.Layer, node: Any) -> bool:
     """Whether a twin can be called as the layer is: with one tensor, or with a list of distinct ones, and activations that have names."""
     activation = layer.get_config().get("activation")
-    nodes = layer._inbound_nodes
-    distinct = len({id(one) for one in nodes[0].input_tensors}) == len(nodes[0].input_tensors)
+    distinct = len({id(one) for one in node.input_tensors}) == len(node.input_tensors)
     return distinct and (activation is None or (isinstance(activation, str) and activation in ACTIVATIONS))
 
 

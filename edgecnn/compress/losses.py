@@ -5,6 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras
 
+# Probability below which a logarithm is not taken.
+SMALLEST = 1e-6
+
 
 def entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float, independent: bool) -> tf.Tensor:
     """Mean cross-entropy of smoothed targets [N, scores]."""
@@ -28,8 +31,16 @@ def divergence(taught: tf.Tensor, logits: tf.Tensor, independent: bool) -> tf.Te
     return tf.reduce_mean(tf_keras.losses.kl_divergence(taught, own))
 
 
-def right(labels: tf.Tensor, logits: tf.Tensor, independent: bool) -> tf.Tensor:
-    """1 where the best class is the right one [N]; the share of right labels where they are independent."""
-    if independent:
+def right(labels: tf.Tensor, logits: tf.Tensor, one_by_one: bool) -> tf.Tensor:
+    """1 where the best class is the right one [N]; the share of right labels where each of them is right or wrong on its own."""
+    if one_by_one:
         return tf.reduce_mean(tf.cast(tf.equal(labels > 0.5, logits > 0), tf.float32), -1)
     return tf.cast(tf.equal(tf.argmax(labels, -1), tf.argmax(logits, -1)), tf.float32)
+
+
+def logits_of(scores: tf.Tensor, scale: float | None, independent: bool) -> tf.Tensor:
+    """Logits of scores that are probabilities times `scale`; the scores themselves where that is None."""
+    if scale is None:
+        return scores
+    shares = tf.clip_by_value(scores / scale, SMALLEST, 1 - SMALLEST)
+    return tf.math.log(shares) - tf.math.log1p(-shares) if independent else tf.math.log(shares)

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import keras
 import numpy as np
 import tf_keras
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import QuantizeWrapperV2
 
 from edgecnn.compress import cluster, prune
+from edgecnn.compress.endings import operation_of
 from edgecnn.compress.fit import Stage
-from edgecnn.compress.legacy_keras import Legacy, inputs_of, operation_of, to_legacy
+from edgecnn.compress.legacy_keras import Legacy, calls_of, sources_of, to_legacy
 from edgecnn.compress.quantizers import KERNELS, ByChannel, Following, Kept, Rounded, on_grid, step_of
 from edgecnn.settings import QuantizeAware
 
 # Layers whose output has the scale of their input in the files.
-SAME_SCALE = ("MaxPooling2D", "GlobalMaxPooling2D", "ZeroPadding2D", "Flatten", "Reshape", "Dropout", "SpatialDropout2D")
-WEIGHTED = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")
+SAME_SCALE = (
+    "MaxPooling2D", "GlobalMaxPooling2D", "ZeroPadding2D", "Cropping2D", "UpSampling2D", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout2D",
+    "GetItem", "Squeeze", "ExpandDims", "Transpose", "Cast", "Flip", "Pad",
+)  # fmt: skip
+# What may prepare the input: bytes stay on a grid of 256 values, which the file takes as its input.
+PREPARING = (
+    "Rescaling", "Normalization", "Resizing", "CenterCrop", "Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Stack", "Concatenate", *SAME_SCALE,
+)  # fmt: skip
+WEIGHTED = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "Dense")
 
 
 class Awareness(Stage):
@@ -53,7 +62,7 @@ class Awareness(Stage):
         ends = [end for follower in self.followers for end in follower.ends]
         # A model of its own: TF-MOT's wrappers have put rounded kernels into the layers of this one.
         fresh = to_legacy(self.legacy.net, self.legacy.output)
-        plain = tf_keras.Model(fresh.model.input, [layer.output for layer in _observed(fresh)])
+        plain = tf_keras.Model(fresh.model.input, [layer.get_output_at(0) for layer in _observed(fresh)])
         seen = []
         for batch in batches:
             values = plain(batch, training=False)
@@ -80,12 +89,26 @@ def _observed(legacy: Legacy) -> list[tf_keras.layers.Layer]:
 
 
 def outputs(legacy: Legacy) -> set[str]:
-    """Names of the layers whose output is rounded: not where the file fuses it with what follows, or gives it the scale of what came in."""
+    """Names of the layers whose output is rounded: not where the file fuses it with what follows, gives it the scale of what came in, or where it only
+    prepares the input."""
     readers: dict[str, list[str]] = defaultdict(list)
-    for name in legacy.layers:
-        for source in inputs_of(operation_of(legacy.net, name)):
-            readers[source].append(name)
-    return {name for name in legacy.layers if _kind(legacy, name) not in SAME_SCALE and not _fused(legacy, name, readers[name])}
+    for node in calls_of(legacy.net):
+        if node.operation.name in legacy.layers:
+            for source in sources_of(node):
+                readers[source].append(node.operation.name)
+    left = prefix(legacy.net) | {node.operation.name for node in calls_of(legacy.net) if len(node.outputs) != 1}
+    rounded = (name for name in legacy.layers if name not in left and _kind(legacy, name) not in SAME_SCALE)
+    return {name for name in rounded if not _fused(legacy, name, readers[name])}
+
+
+def prefix(net: keras.Model) -> set[str]:
+    """Names of the layers and operations that prepare the input: nothing but these lies between them and the image."""
+    names = {net.inputs[0]._keras_history.operation.name}
+    for node in calls_of(net):
+        plain = type(node.operation).__name__ in PREPARING and not (isinstance(node.operation, keras.Layer) and node.operation.trainable_weights)
+        if plain and names.issuperset(sources_of(node)):
+            names.add(node.operation.name)
+    return names
 
 
 def _fused(legacy: Legacy, name: str, readers: list[str]) -> bool:
@@ -94,7 +117,7 @@ def _fused(legacy: Legacy, name: str, readers: list[str]) -> bool:
     kind, reader = _kind(legacy, name), _kind(legacy, readers[0])
     if reader == "BatchNormalization":
         return kind in WEIGHTED and _linear(legacy, name)
-    return reader in ("ReLU", "hard_sigmoid") and kind in (*WEIGHTED, "BatchNormalization", "Add")
+    return reader in ("ReLU", "hard_sigmoid") and kind in (*WEIGHTED, "BatchNormalization", "Add") and _linear(legacy, name)
 
 
 def _linear(legacy: Legacy, name: str) -> bool:

@@ -14,7 +14,10 @@ from tensorflow_model_optimization.quantization.keras.quantizers import Quantize
 LEVELS = 127
 
 # kind of layer -> (attribute of its kernel, axes over which a channel has one scale)
-KERNELS = {"Conv2D": ("kernel", (0, 1, 2)), "Grouped": ("kernel", (0, 1, 2)), "DepthwiseConv2D": ("depthwise_kernel", (0, 1)), "Dense": ("kernel", (0,))}
+KERNELS = {
+    "Conv2D": ("kernel", (0, 1, 2)), "Grouped": ("kernel", (0, 1, 2)), "DepthwiseConv2D": ("depthwise_kernel", (0, 1)), "Dense": ("kernel", (0,)),
+    "Conv2DTranspose": ("kernel", (0, 1, 3)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

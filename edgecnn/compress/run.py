@@ -15,10 +15,11 @@ from edgecnn import card as cards
 from edgecnn import data as data_sets
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
-from edgecnn.compress import Change, Compressed
+from edgecnn.compress import Compressed, judging
 from edgecnn.compress.answers import Answers, answers_of
-from edgecnn.compress.flat_model import flatten_model, logits_layer
-from edgecnn.data import Dataset, Split
+from edgecnn.compress.endings import ending_of
+from edgecnn.compress.flat_model import flatten_model, with_input_of
+from edgecnn.data import Dataset
 from edgecnn.errors import BadData, BadSetting
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
@@ -26,8 +27,7 @@ from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import Compress
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
-from edgecnn.sources.keras_input import network_inputs, with_float_input
-from edgecnn.statistics import accuracy, paired_interval
+from edgecnn.statistics import accuracy
 from edgecnn.train import curves, memory, optimizer, output_place
 from edgecnn.train.average import measure_norms
 from edgecnn.train.checkpoint import Checkpoint, State, digest
@@ -43,9 +43,10 @@ WHAT = {"channels": "mending what is left", "prune": "pruning", "cluster": "clus
 
 @dataclass(frozen=True)
 class _Job:
-    """What is compressed, with what, to where."""
+    """What is compressed, with what, to where: `source` is the model as it was loaded, `net` its flat copy."""
 
     original: Path
+    source: keras.Model
     card: Card
     net: keras.Model
     settings: Compress
@@ -84,23 +85,31 @@ def run(
     progress: Progress,
     fresh: bool,
     teacher: str | os.PathLike[str] | None,
+    labels: tuple[str, ...] = (),
+    label_offset: int | None = None,
 ) -> Compressed:
     """See `edgecnn.compress.compress`."""
     if keras.backend.backend() != "tensorflow":
         raise BadSetting(f"Keras runs on {keras.backend.backend()}: TF-MOT needs tensorflow; compress in a process of its own with KERAS_BACKEND=tensorflow")
-    path = zoo.find(model)
+    path = zoo.find_keras(model, "pruned, clustered or trained")
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     progress.step(f"loading {path}")
-    original = open_with_card(path, preprocessing, data=data, progress=progress).runner
-    card = original.card
+    original = open_with_card(path, preprocessing, labels=labels, data=data, progress=progress).runner
+    card = original.card if label_offset is None else replace(original.card, label_offset=label_offset)
     pictures = _data(card, data, progress)
-    net = flatten_model(with_float_input(original.model, card.preprocessing), path)
-    answers = answers_of(card, pictures, original.num_scores, original.score_kind or ScoreKind.SOFTMAX)
+    flat = flatten_model(original.model, card.preprocessing, path)
+    if flat.whole:
+        progress.step(f"layers of a class of their own stay as they are, in float: {', '.join(flat.whole)}")
+    kind, ending = original.score_kind or ScoreKind.SOFTMAX, ending_of(flat.net).activation
+    answers = answers_of(card, pictures, original.num_scores, kind, ending, labels_count=settings.train.teacher_share < 1)
     if answers.rows is None:
-        progress.step(f"{len(pictures.classes)} classes of {pictures.name} are not the {original.classes} of {path.name}: only its own answers are learnt")
+        progress.step(
+            f"nobody says which of the {original.classes} outputs of {path.name} mean the {len(pictures.classes)} classes of {pictures.name}: only the "
+            "model's own answers are learnt, and agreement with them is measured instead of accuracy; --labels FILE or --label-offset N would say it"
+        )
     target = folder / f"{name or f'{path.stem}-{settings.suffix()}'}.keras"
-    job = _Job(path, card, net, settings, pictures, target, zoo.find(teacher) if teacher else None, answers)
+    job = _Job(path, original.model, card, flat.net, settings, pictures, target, zoo.find(teacher) if teacher else None, answers)
     if job.target.resolve() == path.resolve():
         raise BadSetting(f"name '{job.target.stem}' is that of the model to compress; expected another one, so that it stays as it is")
     cards.check_place(job.target)
@@ -125,7 +134,7 @@ def _steps(job: _Job, progress: Progress, fresh: bool) -> tuple[keras.Model, dic
 
     net, states = keras.models.clone_model(job.net), {}
     net.set_weights(job.net.get_weights())
-    output = logits_layer(job.net)
+    output = ending_of(job.net).logits
     taught_by = _teacher(job, output)
     for step in job.settings.steps():
         if step == "channels":
@@ -156,8 +165,11 @@ def _teacher(job: _Job, output: str | None) -> Callable:
     found = KerasRunner(job.teacher, preprocessing=None if cards.read(job.teacher) else job.card.preprocessing)
     if found.preprocessing != job.card.preprocessing or found.model.output_shape != job.net.output_shape:
         raise BadData(f"teacher {job.teacher} takes other pictures or gives other answers than {job.original}; expected the same preprocessing and classes")
-    taught = flatten_model(with_float_input(found.model, found.preprocessing), job.teacher)
-    return fit.teacher(taught, logits_layer(taught))
+    taught = flatten_model(found.model, found.preprocessing, job.teacher).net
+    ending = ending_of(taught)
+    if ending.activation != job.answers.ending:
+        raise BadData(f"teacher {job.teacher} ends in {ending.activation or 'logits'}, {job.original} in {job.answers.ending or 'logits'}; expected the same")
+    return fit.teacher(taught, ending.logits)
 
 
 def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
@@ -166,8 +178,11 @@ def _narrowed(job: _Job, net: keras.Model, progress: Progress) -> keras.Model:
 
     split, count = job.data.splits["train"], PICTURES_FOR_IMPORTANCE
     chosen = np.sort(np.random.default_rng(job.settings.train.seed).permutation(len(split))[:count])
-    inputs = network_inputs(job.net, np.asarray(split.pictures[chosen]), job.card.preprocessing)
-    found = cut(net, job.settings.channels, inputs, job.answers.targets(split, chosen))
+    inputs = judging.encoder(job.net, job.card.preprocessing)(np.asarray(split.pictures[chosen]))
+    targets = job.answers.targets(split, chosen)
+    if job.answers.rows is None:
+        targets = job.answers.best(np.concatenate([judging.scores(job.net, inputs[part]) for part in slices(len(inputs), BATCH_FOR_NORMS)]))
+    found = cut(net, job.settings.channels, inputs, targets)
     measure_norms(found.net, (inputs[part] for part in slices(len(inputs), BATCH_FOR_NORMS)))
     before, after = net.count_params(), found.net.count_params()
     progress.step(
@@ -197,14 +212,14 @@ def _stage(step: str) -> Callable:
 
 def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Progress) -> Compressed:
     """Judge, write the model, then its card, then forget the checkpoints."""
-    changes = tuple(_change(job, net, name, progress) for name in ("val", "test"))
+    changes = tuple(judging.change(job.net, net, name, job.data.splits[name], job.answers, job.card.preprocessing, progress) for name in ("val", "test"))
     with files.replacing(job.target) as temporary:
-        net.save(temporary)
-    found = {change.split: accuracy(round(change.after * change.pictures), change.pictures) for change in changes}
+        with_input_of(net, job.source).save(temporary)
+    found = {change.split: accuracy(round(change.after * change.pictures), change.pictures) for change in changes if change.after is not None}
     card = replace(
         job.card, name=job.target.stem, data=job.data.ref(), recipe=job.settings.train.plain(), seed=job.settings.train.seed, accuracy=found,
         sources=job.sources(), compression={**job.card.compression, **job.settings.plain()}, versions=versions(),
-        weights_sha256=files.sha256(job.target), labels=job.card.labels or job.data.classes, ranges={}, means={}, calibration={},
+        weights_sha256=files.sha256(job.target), labels=_labels(job), ranges={}, means={}, calibration={},
     )  # fmt: skip
     for step, state in states.items():
         if state.history:
@@ -219,29 +234,6 @@ def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Prog
     return Compressed(job.target, card, zeros, float(np.mean([len(np.unique(value)) for value in kernels])), changes)
 
 
-def _change(job: _Job, net: keras.Model, name: str, progress: Progress) -> Change:
-    split = job.data.splits[name]
-    before, after = (_answers(model, split, job) for model in (job.net, net))
-    truth = job.answers.truth(split)
-    right = [_same(answers, before if truth is None else truth) for answers in (before, after)]
-    gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
-    low, high = paired_interval(gained, lost, len(split))
-    found = Change(name, len(split), float(right[0].mean()), float(right[1].mean()), low, high, float(_same(before, after).mean()))
-    change = 100 * (found.after - found.before)
-    text = f"{100 * found.before:.1f} -> {100 * found.after:.1f} %, change {change:+.2f} (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
-    progress.step(f"{name}: {text}, {len(split)} pictures")
-    return found
-
-
-def _answers(net: keras.Model, split: Split, job: _Job) -> np.ndarray:
-    """The best class of each image, int [N], or which labels hold, bool [N, labels]."""
-    found = []
-    for part in slices(len(split), 64):
-        scores = np.asarray(net.predict_on_batch(network_inputs(net, np.asarray(split.pictures[part]), job.card.preprocessing)), np.float32)
-        found.append(job.answers.decide(scores.reshape(len(scores), -1)))
-    return np.concatenate(found)
-
-
-def _same(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Where two answers are the same, all labels together, bool [N]."""
-    return first == second if first.ndim == 1 else (first == second).all(1)
+def _labels(job: _Job) -> tuple[str, ...]:
+    """Names of the outputs; the data's own only where its classes are the outputs, one by one."""
+    return job.card.labels or (tuple(job.data.classes) if job.answers.rows is not None else ())

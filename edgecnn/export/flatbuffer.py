@@ -8,22 +8,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from edgecnn.card import INPUT, OUTPUT
 from edgecnn.export import names
-
-SIGNATURE = b"serving_default"
+from edgecnn.export.interface import Interface, Signature
+from edgecnn.formats.tflite.pack import pack
 
 
 def tidied(model: schema.ModelT) -> bytes:
     """The converter's file with input and output called `image` and `probabilities`, every other tensor after its Keras layer, and one signature."""
     graph = model.subgraphs[0]
     _name_tensors(graph)
-    model.signatureDefs = [_signature(graph)]
+    model.signatureDefs = [_signature(graph, Signature())]
     model.description = b"made by edgecnn"
     return pack(model)
 
@@ -42,17 +41,18 @@ def set_entries(model: schema.ModelT, entries: Mapping[str, bytes], stale: Colle
     model.metadata = kept
 
 
-def name_ends(model: schema.ModelT) -> None:
-    """Call input and output `image` and `probabilities`, also where quantization has put another tensor in front of the one that was, in one signature."""
+def name_ends(model: schema.ModelT, interface: Interface | None = None) -> None:
+    """Call input and output as `interface` says, also where quantization has put another tensor in front of the one that was, in one signature."""
+    interface = interface or Interface()
     graph = model.subgraphs[0]
-    ends = {graph.inputs[0]: INPUT, graph.outputs[0]: OUTPUT}
+    ends = {int(graph.inputs[0]): interface.input, int(graph.outputs[0]): interface.output}
     for index, tensor in enumerate(graph.tensors):
         name = tensor.name.decode()
         if index in ends:
             tensor.name = ends[index].encode()
-        elif name in (INPUT, OUTPUT):
+        elif name in (INPUT, OUTPUT, *ends.values()):
             tensor.name = f"{name}_inside".encode()
-    model.signatureDefs = [_signature(graph)]
+    model.signatureDefs = [_signature(graph, interface.signature)]
 
 
 def with_uint8_interface(content: bytes) -> bytes:
@@ -120,35 +120,6 @@ def read(content: bytes) -> schema.ModelT:
     return model
 
 
-class _Sharing(flatbuffers.Builder):
-    """Writes equal vectors once: a kernel's zero points alone are eight bytes of nothing a channel, and its bias has them again.
-
-    Vectors of bytes begin at multiples of 16, as the schema asks of buffers (`force_align: 16`); the generated Python leaves that out.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.written: dict[tuple[str, bytes], int] = {}
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:
-        """Offset of a vector with the values of `x`, one-dimensional."""
-        key = x.dtype.str, x.tobytes()
-        if key not in self.written:
-            if x.dtype == np.uint8:
-                self.Prep(16, x.size)
-            self.written[key] = super().CreateNumpyVector(x)
-        return self.written[key]
-
-
-def pack(model: schema.ModelT) -> bytes:
-    """The objects as a file, everything inside the flatbuffer, where old runtimes look for it."""
-    size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
-    # A builder that has to grow copies everything each time.
-    builder = _Sharing(size + size // 8 + 65536)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
 def drop_unused(model: schema.ModelT) -> None:
     """Empty the buffers that no tensor and no metadata entry points to any more; changes the model in place."""
     used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors} | {entry.buffer for entry in model.metadata or []}
@@ -178,16 +149,16 @@ def store(model: schema.ModelT, tensor: schema.TensorT, values: np.ndarray) -> N
     model.buffers[tensor.buffer].data = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8)
 
 
-def _signature(graph: schema.SubGraphT) -> schema.SignatureDefT:
+def _signature(graph: schema.SubGraphT, names: Signature) -> schema.SignatureDefT:
     def entry(name: str, index: int) -> schema.TensorMapT:
         tensor = schema.TensorMapT()
         tensor.name, tensor.tensorIndex = name.encode(), index
         return tensor
 
     signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
-    signature.inputs = [entry(INPUT, graph.inputs[0])]
-    signature.outputs = [entry(OUTPUT, graph.outputs[0])]
+    signature.signatureKey, signature.subgraphIndex = names.key.encode(), 0
+    signature.inputs = [entry(names.input, graph.inputs[0])]
+    signature.outputs = [entry(names.output, graph.outputs[0])]
     return signature
 
 

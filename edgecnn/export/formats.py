@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.card import EMBEDDED, Card, Preprocessing
+from edgecnn.export.interface import Interface
 from edgecnn.progress import Progress
 from edgecnn.settings import About
 
@@ -25,9 +26,11 @@ class Format(Protocol):
 
     Attributes:
         suffix: of the files, without the dot.
+        interface: the ends that finished files have.
     """
 
     suffix: str
+    interface: Interface
 
     def convert(self, model: keras.Model) -> Any:
         """The float32 form of a Keras model."""
@@ -94,6 +97,9 @@ class TFLite:
 
     suffix = "tflite"
 
+    def __init__(self, interface: Interface | None = None) -> None:
+        self.interface = interface or Interface()
+
     def convert(self, model: keras.Model) -> bytes:
         return _room("tflite_float").convert(model)
 
@@ -101,16 +107,16 @@ class TFLite:
         return _room("tflite_swish").spelled_out(_room("input_affine_tflite").with_input_affine(content))
 
     def means(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
-        return _means(self._tensors(content), pictures, preprocessing, 3)
+        return _means(self._tensors(content), pictures, preprocessing, 3, self.interface)
 
     def extremes(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
-        return _extremes(self._tensors(content), pictures, preprocessing, progress)
+        return _extremes(self._tensors(content), pictures, preprocessing, progress, self.interface)
 
     def _tensors(self, content: bytes) -> Callable[[], Tensors]:
         return partial(_room("observe").tflite_tensors, _room("flatbuffer").with_all_outputs(content))
 
     def products(self, content: bytes, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Products:
-        return _products(self._tensors(content), pictures, preprocessing, _room("tflite_layers").windows(content), 3)
+        return _products(self._tensors(content), pictures, preprocessing, _room("tflite_layers").windows(content), 3, self.interface)
 
     def snap(self, content: bytes, means: Means, products: Products) -> bytes:
         return _room("tflite_layers").snap(content, means, products)
@@ -128,7 +134,7 @@ class TFLite:
 
     def finish(self, content: bytes, card: Card, about: About) -> bytes:
         content = content if card.scheme in ("float32", "float16") else _room("one_scale").one_scale(content)
-        return _room("shipping").finished(content, card, about)
+        return _room("shipping").finished(content, card, about, self.interface)
 
     def input_note(self, content: bytes, quantized: bytes) -> str:
         return str(_room("input_affine_tflite").measure_input_rounding(content, quantized) or "")
@@ -145,6 +151,9 @@ class ONNX:
 
     suffix = "onnx"
 
+    def __init__(self, interface: Interface | None = None) -> None:
+        self.interface = interface or Interface()
+
     def convert(self, model: keras.Model) -> Any:
         return _room("onnx_float").convert(model)
 
@@ -152,16 +161,16 @@ class ONNX:
         return _room("input_affine_onnx").with_input_affine(content)
 
     def means(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Means:
-        return _means(self._tensors(content), pictures, preprocessing, 1)
+        return _means(self._tensors(content), pictures, preprocessing, 1, self.interface)
 
     def extremes(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
-        return _extremes(self._tensors(content), pictures, preprocessing, progress)
+        return _extremes(self._tensors(content), pictures, preprocessing, progress, self.interface)
 
     def _tensors(self, content: Any) -> Callable[[], Tensors]:
         return partial(_room("observe").onnx_tensors, *_room("observe").onnx_with_all_outputs(content))
 
     def products(self, content: Any, pictures: np.ndarray, preprocessing: Preprocessing | None) -> Products:
-        return _products(self._tensors(content), pictures, preprocessing, _room("onnx_layers").windows(content), 1)
+        return _products(self._tensors(content), pictures, preprocessing, _room("onnx_layers").windows(content), 1, self.interface)
 
     def snap(self, content: Any, means: Means, products: Products) -> Any:
         return _room("onnx_layers").snap(content, means, products)
@@ -181,7 +190,8 @@ class ONNX:
     def finish(self, content: Any, card: Card, about: About) -> bytes:
         # Names of https://github.com/onnx/onnx/blob/main/docs/MetadataProps.md.
         said = {"model_author": about.author, "model_license": about.license}
-        return _room("onnx_float").finished(content, {EMBEDDED: card.dumps(lines=False), **{key: value for key, value in said.items() if value}})
+        entries = {EMBEDDED: card.dumps(lines=False), **{key: value for key, value in said.items() if value}}
+        return _room("onnx_finish").finished(content, entries, self.interface)
 
     def input_note(self, content: Any, quantized: bytes) -> str:
         import onnx
@@ -204,25 +214,36 @@ def _from_last_weights(operators: Sequence[tuple[str, bool]]) -> tuple[str, ...]
 FORMATS: dict[str, type[Format]] = {"tflite": TFLite, "onnx": ONNX}
 
 
-def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, channel_axis: int) -> Means:
+def _means(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, channel_axis: int, interface: Interface) -> Means:
     room = _room("observe")
-    seen = room.observe(tensors, pictures, preprocessing, lambda name: room.Means(channel_axis))
+    seen = room.observe(tensors, pictures, preprocessing, lambda name: room.Means(channel_axis), encode=interface.encode)
     return {name: tally.means for name, tally in seen.items()}
 
 
 def _products(
-    tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, windows: Mapping[str, Sequence[Window]], channel_axis: int
+    tensors: Callable[[], Tensors],
+    pictures: np.ndarray,
+    preprocessing: Preprocessing | None,
+    windows: Mapping[str, Sequence[Window]],
+    channel_axis: int,
+    interface: Interface,
 ) -> Products:
     """Second moments of each tensor under each of its windows; those of one tensor are looked at in one run."""
     room = _room("reconstruct")
-    seen = _room("observe").observe(tensors, pictures, preprocessing, lambda name: room.Several(windows[name], channel_axis == 1) if name in windows else None)
+
+    def tally(name: str) -> Any:
+        return room.Several(windows[name], channel_axis == 1) if name in windows else None
+
+    seen = _room("observe").observe(tensors, pictures, preprocessing, tally, encode=interface.encode)
     return {(name, products.window): products.total for name, several in seen.items() for products in several.each if products.enough}
 
 
-def _extremes(tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress) -> Mapping[str, Extremes]:
+def _extremes(
+    tensors: Callable[[], Tensors], pictures: np.ndarray, preprocessing: Preprocessing | None, progress: Progress, interface: Interface
+) -> Mapping[str, Extremes]:
     room = _room("observe")
     each = max(1, room.SAMPLE // len(pictures))
-    return room.observe(tensors, pictures, preprocessing, lambda name: room.Extremes(each), progress)
+    return room.observe(tensors, pictures, preprocessing, lambda name: room.Extremes(each), progress, encode=interface.encode)
 
 
 def _room(name: str) -> Any:

@@ -10,9 +10,11 @@ from edgecnn import card as cards
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
+from edgecnn.errors import BadFile
 from edgecnn.export import Exported, pictures
 from edgecnn.export.calibration import measure
 from edgecnn.export.formats import FORMATS
+from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import Workshop, card_of, open_model
 from edgecnn.progress import Progress
 from edgecnn.schemes import scheme
@@ -35,6 +37,7 @@ def run(
 ) -> list[Exported]:
     """See `edgecnn.export.export`."""
     path = zoo.find(model)
+    settings = settle_formats(path, settings)
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     opened = open_model(path, settings, data=data, preprocessing=preprocessing, labels=labels, name=name, strict=strict, progress=progress)
@@ -58,6 +61,8 @@ def _written(workshop: Workshop, names: list[str], folder: Path) -> list[Exporte
 def record(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int, progress: Progress) -> Card:
     """See `edgecnn.export.record_ranges`."""
     path = zoo.find(model)
+    if is_float_file(path):
+        raise BadFile(f"{path} is a finished file, in which no activation ranges are recorded; expected a .keras model; export it with --data FOLDER")
     cards.check_place(path)
     original = open_with_card(path, data=data, progress=progress).runner
     card = card_of(original, None, ())

@@ -89,6 +89,7 @@ def observe(
     preprocessing: Preprocessing | None,
     tally: Callable[[str], _Kept | None],
     progress: Progress = SILENT,
+    encode: Callable[[np.ndarray, Preprocessing], np.ndarray] = prepare,
 ) -> dict[str, _Kept]:
     """Run a float network over pictures, one run a core side by side, with a tally of each tensor and of the input.
 
@@ -97,12 +98,13 @@ def observe(
         pictures: what to look at: uint8 RGB [N, H, W, 3], or inputs as the network takes them, float32 [N, ...].
         preprocessing: from pixels to input; None where `pictures` are inputs.
         tally: makes an empty one for the tensor of a name, or None for one that is not of interest.
+        encode: makes the network's input of uint8 RGB images [N, H, W, 3].
     """
 
     def work(part: np.ndarray) -> dict[str, _Kept]:
         tensors, tallies = open_tensors(), {}
         for index in part:
-            image = pictures[index : index + 1] if preprocessing is None else prepare(pictures[index : index + 1], preprocessing)
+            image = pictures[index : index + 1] if preprocessing is None else encode(pictures[index : index + 1], preprocessing)
             for name, value in itertools.chain([(INPUT, image)], tensors(image)):
                 if name not in tallies:
                     tallies[name] = tally(name)
@@ -126,18 +128,21 @@ def tflite_tensors(content: bytes) -> Tensors:
     """Open what `flatbuffer.with_all_outputs` gives: XNNPACK has to hand out every activation, and that is faster than to run without it."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
-    given = interpreter.get_input_details()[0]
-    source, shape = given["index"], tuple(given["shape"])
+    source, rank = interpreter.get_input_details()[0]["index"], len(interpreter.get_input_details()[0]["shape"])
     watched = {d["index"]: d["name"] for d in interpreter.get_output_details()}
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        # A gray input may have no axis of channels.
-        interpreter.set_tensor(source, image.reshape(shape))
+        interpreter.set_tensor(source, _of_rank(image, rank))
         interpreter.invoke()
         # Views, not copies; the interpreter refuses its next run while one of them is alive.
         return ((name, interpreter.tensor(index)()) for index, name in watched.items())
 
     return run
+
+
+def _of_rank(image: np.ndarray, rank: int) -> np.ndarray:
+    """An image [1, H, W, C] as an input of `rank` dimensions takes it: gray ones may lack the axis of channels."""
+    return image.reshape(image.shape[:rank])
 
 
 def onnx_with_all_outputs(proto: onnx.ModelProto) -> tuple[bytes, list[str]]:
@@ -162,6 +167,6 @@ def onnx_tensors(content: bytes, names: list[str]) -> Tensors:
     rank = len(session.get_inputs()[0].shape)
 
     def run(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        return zip(names, session.run(names, {INPUT: image if image.ndim == rank else image[..., 0]}), strict=True)
+        return zip(names, session.run(names, {INPUT: _of_rank(image, rank)}), strict=True)
 
     return run

@@ -96,15 +96,6 @@ def _give_scalars_a_dimension(translated: Graph) -> None:
                 translated.replace_input(node, node.input[1], constant.output[0], 1)
 
 
-def finished(proto: onnx.ModelProto, entries: Mapping[str, str]) -> bytes:
-    """The file as it is shipped: metadata properties `entries` added, and accepted by onnx.checker, shapes included."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    onnx.helper.set_model_props(copy, {**{prop.key: prop.value for prop in proto.metadata_props}, **entries})
-    onnx.checker.check_model(copy, full_check=True)
-    return copy.SerializeToString()
-
-
 def _tidy(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Readable names, a symbolic batch, and no mark of opsets that no node uses."""
     del proto.graph.value_info[:]

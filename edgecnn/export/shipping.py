@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from edgecnn.card import EMBEDDED, Card
 from edgecnn.export import flatbuffer, metadata, versions
+from edgecnn.export.interface import Interface
 from edgecnn.export.metadata.describe import describe
 from edgecnn.formats.tflite.metadata import archive, codec, trees
 from edgecnn.settings import About
 
 
-def finished(content: bytes, card: Card, about: About) -> bytes:
-    """The file as it is shipped.
+def finished(content: bytes, card: Card, about: About, interface: Interface) -> bytes:
+    """The file as it is shipped, its ends called as `interface` says.
 
     Raises:
         BadData: translated class names in another number than the outputs.
     """
     model = flatbuffer.read(content)
-    flatbuffer.name_ends(model)
+    flatbuffer.name_ends(model, interface)
     versions.settle(model)
     told = describe(model, card, about)
     entries = {EMBEDDED: card.dumps(lines=False).encode(), metadata.ENTRY: codec.encode(trees.tree(told))}

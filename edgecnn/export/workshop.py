@@ -15,12 +15,13 @@ from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData, CheckFailed, NoCalibration, unknown
-from edgecnn.export import Exported, check, memory, pictures, storage
+from edgecnn.export import Exported, check, pictures, storage
 from edgecnn.export.calibration import Calibrated, calibrate
-from edgecnn.export.formats import FORMATS, Format
+from edgecnn.export.formats import Format
 from edgecnn.export.pictures import Material
+from edgecnn.export.source import ExportSource, KerasSource, derived_card, is_float_file, source_of
 from edgecnn.progress import Progress
-from edgecnn.runtime.keras_model import KerasRunner
+from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.probe import PROBE
@@ -28,7 +29,6 @@ from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
-from edgecnn.sources.keras_input import network_inputs, with_float_input
 
 # Pictures on which the float file is compared with the Keras model itself; every derived file is then compared with the float file on all of them.
 ANCHORED = 16
@@ -42,17 +42,19 @@ COMPARED = {"int16x8": 8}
 
 @dataclass(frozen=True)
 class Opened:
-    """A Keras model that is to be exported, loaded and run once.
+    """A model that is to be exported, loaded and run once.
 
     Attributes:
         original: runs it.
+        source: gives its float form in each format.
         card: that its files will carry.
         material: pictures for calibration and comparison.
         anchor: its answers to the first of them.
         settings: what is asked for.
     """
 
-    original: KerasRunner
+    original: Runner
+    source: ExportSource
     card: Card
     material: Material
     anchor: np.ndarray
@@ -77,21 +79,26 @@ def open_model(
     """
     progress.step(f"loading {path}")
     original = open_with_card(path, preprocessing, labels=labels, data=data, progress=progress).runner
-    original.model = with_float_input(original.model, original.preprocessing)
+    source = source_of(original)
+    if isinstance(source, KerasSource):
+        from edgecnn.sources.keras_input import with_float_input
+
+        original.model = with_float_input(original.model, original.preprocessing)
     card = card_of(original, name, labels)
     material = pictures.gather(card, data, settings, strict=strict, progress=progress)
     anchor = original(material.pictures[:ANCHORED])
     check.must_vary(anchor, str(path))
-    return Opened(original, card, material, anchor, settings)
+    return Opened(original, source, card, material, anchor, settings)
 
 
-def card_of(original: KerasRunner, name: str | None, labels: tuple[str, ...]) -> Card:
-    """The card of a model that `open_with_card` opened, with what was given laid over it.
+def card_of(original: Runner, name: str | None, labels: tuple[str, ...]) -> Card:
+    """The card of a model that `open_with_card` opened, with what was given laid over it; of a float file it names the file as the source.
 
     Raises:
         BadData: the number of labels is not the number of outputs.
     """
-    card = replace(original.card, name=name or original.card.name, labels=labels or original.card.labels)
+    card = derived_card(original) if is_float_file(Path(original.path)) else original.card
+    card = replace(card, name=name or card.name, labels=labels or card.labels)
     if card.labels and len(card.labels) + card.label_offset != original.classes:
         raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
     return card
@@ -101,18 +108,18 @@ class Workshop:
     """Makes the files of one format. The conversion is done when it is built; calibration when a way to int8 is first used, and kept until another is."""
 
     def __init__(self, suffix: str, opened: Opened, progress: Progress) -> None:
-        """Convert to float, and make sure that the float form does what the Keras model does.
+        """Bring the model into its float form, and make sure that this does what the model does.
 
         Raises:
             CheckFailed: it does not.
         """
-        self.format: Format = FORMATS[suffix]()
-        self.original = opened.original
+        self.source = opened.source
+        self.format: Format = self.source.writer(suffix)
         self.card, self.material, self.settings, self.anchor = opened.card, opened.material, opened.settings, opened.anchor
         self.progress = progress
-        progress.step(f"converting {opened.original.path} to {suffix}")
-        self.content = self.format.convert(opened.original.model)
-        memory.release(opened.original.model.count_params())
+        verb, link = ("reading", "as") if is_float_file(self.source.path) else ("converting", "to")
+        progress.step(f"{verb} {self.source.path} {link} {suffix}")
+        self.content = self.source.convert(self.format)
         self.answers = self._float_answers()
         found = check.compare(self.answers[:ANCHORED], self.anchor)
         check.must_agree(found, "float32", Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
@@ -141,7 +148,7 @@ class Workshop:
         Raises:
             CheckFailed: it does not do what the model does.
         """
-        target = folder / scheme(name).file_name(self.card.name, self.format.suffix)
+        target = self._target(name, folder)
         self.progress.step(f"writing {target}, running it and comparing it")
         content = self._old_enough(self.make(name, how, told), target)
         with files.replacing(target) as staged:
@@ -156,6 +163,12 @@ class Workshop:
         lost = self.format.input_note(self.content, content) if name == "int8" else ""
         size, note = len(stored.content), "; ".join(part for part in (f"{found.pictures} {self._note(name)}", lost) if part)
         return Exported(target, name, size, found.agreement, found.difference, found.pictures, note, stored.dense, stored.note)
+
+    def _target(self, name: str, folder: Path) -> Path:
+        """Where the file of a scheme goes; the float form of a file never takes the place of that file."""
+        target = folder / scheme(name).file_name(self.card.name, self.format.suffix)
+        same = target.resolve() == self.source.path.resolve()
+        return target.with_name(f"{target.stem}_{name}{target.suffix}") if same else target
 
     def _old_enough(self, content: bytes, target: Path) -> bytes:
         release = self.settings.oldest(self.format.suffix)
@@ -209,13 +222,11 @@ class Workshop:
         return self._forms[key]
 
     def _evened(self) -> Any:
-        from edgecnn.export.equalize import equalized
-
         if not self.material.real:
             raise NoCalibration(f"even channels need pictures, and there are none for {self.card.name}; give labelled photos with --data FOLDER")
         self.progress.step(f"making channels even for {self.format.suffix}")
-        inputs = network_inputs(self.original.model, self.material.pictures[:FOR_EVEN], self.card.preprocessing)
-        return self.format.convert(equalized(self.original.model, inputs))
+        inputs = self.format.interface.encode(self.material.pictures[:FOR_EVEN], self.card.preprocessing)
+        return self.source.equalized(self.format, inputs)
 
     def _derived(self, name: str, how: PostTraining) -> tuple[Any, Mapping[str, object]]:
         """The form of one scheme, and the manifest of its calibration pictures."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from edgecnn import card as cards
 from edgecnn import data as data_sets
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData, BadSetting, CheckFailed, Undecided
+from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import Opened, Workshop, open_model
 from edgecnn.optimize import Fitted, Trial
 from edgecnn.optimize.bench import Bench
@@ -24,8 +24,9 @@ from edgecnn.optimize.judge import Judge
 from edgecnn.optimize.ladder import Climb, Rung
 from edgecnn.optimize.twins import compressed
 from edgecnn.progress import Progress
+from edgecnn.runtime import card_of
+from edgecnn.runtime import open_model as open_file
 from edgecnn.runtime.contract import RawPixels, Runner
-from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.settings import Budget, Compress, Export
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.statistics import paired_interval
@@ -73,6 +74,9 @@ def run(
     if settings.schemes != ("int8",):
         raise BadSetting(f"schemes {', '.join(settings.schemes)}: a budget is climbed for with int8 alone")
     path = zoo.find(model)
+    settings = settle_formats(path, settings)
+    if is_float_file(path):
+        budget = replace(budget, quantize=None)
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     pictures = data_of(path, data, preprocessing, strict, progress)
@@ -175,7 +179,7 @@ def data_of(
     """
     if isinstance(data, Dataset):
         return data
-    card: Card | None = cards.read(path)
+    card: Card | None = card_of(path)
     source = data if data is not None else (card.data.name if card and card.data else None)
     if source is None:
         raise BadData(f"the drop of accuracy is measured on labelled photos, and {path} does not say which it was trained on; give them with --data FOLDER")
@@ -187,10 +191,15 @@ def _size(path: Path, card: Card | None, given: Preprocessing | GivenInput | Non
     if isinstance(given, Preprocessing):
         return given
     given = given or GivenInput()
-    base = card.preprocessing if card else KerasRunner(path, preprocessing=RawPixels(given.image_size)).preprocessing
+    base = card.preprocessing if card else _raw(path, given)
     return given.over(base)
 
 
-def _reference(path: Path, preprocessing: Preprocessing) -> KerasRunner:
+def _raw(path: Path, given: GivenInput) -> Preprocessing:
+    with closing(open_file(path, preprocessing=RawPixels(given.image_size))) as runner:
+        return runner.preprocessing
+
+
+def _reference(path: Path, preprocessing: Preprocessing) -> Runner:
     """The model that a loss is measured against: its own card says how it is fed, else the exported one's."""
-    return KerasRunner(path, preprocessing=None if cards.read(path) else preprocessing)
+    return open_file(path, preprocessing=None if card_of(path) else preprocessing)

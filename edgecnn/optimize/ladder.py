@@ -78,7 +78,8 @@ class Climb:
             first: the way that was asked for.
             trained: makes the bench of the same network trained under int8's rounding; called if nothing else helps.
         """
-        found = self._up(bench, (first, *(way for way in WAYS if way != first)))
+        ways = [way for way in WAYS if bench.workshop.source.can_equalize or not way.equalize]
+        found = self._up(bench, (first, *(way for way in ways if way != first)))
         if found is None and self.budget.quantize is not None:
             found = self._up(trained(), WAYS_TRAINED)
         return found

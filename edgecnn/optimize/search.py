@@ -46,7 +46,7 @@ def run(
     progress: Progress,
 ) -> list[Found]:
     """See `edgecnn.optimize.optimize`."""
-    path = zoo.find(model)
+    path = zoo.find_keras(model, "pruned or trained")
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
     pictures = data_of(path, data, preprocessing, False, progress)

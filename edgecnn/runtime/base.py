@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadData, BadFile, EdgeCNNError
+from edgecnn.runtime.batch_check import check_batch_independence
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import ScoreKind, kind_of_values, num_classes, to_probabilities
@@ -45,16 +46,19 @@ class PictureRunner(abc.ABC):
     Attributes:
         batch: pictures of one run.
         parallel: whether several of these side by side, one thread each, are the fastest way to run many pictures.
+        checks_batch: whether the first run finds out if images can be run in batches.
         num_scores: length of the row of scores that the file gives.
         score_kind: what the scores mean, where the file or its card says so; None until the first scores are judged by their values.
     """
 
     parallel = True
+    checks_batch = False
 
     def __init__(self, path: Path, card: Card | None, preprocessing: Preprocessing, tensors: tuple[Tensor, Tensor], num_scores: int, batch: int) -> None:
         self.path, self.card, self.preprocessing = path, card, preprocessing
         self.input, self.output = tensors
         self.num_scores, self.batch = num_scores, batch
+        self._is_batch_checked = not self.checks_batch
         self.score_kind: ScoreKind | None = ScoreKind(card.score_kind) if card and card.score_kind else None
 
     @property
@@ -104,6 +108,9 @@ class PictureRunner(abc.ABC):
         return self._in_batches(self._feed, stored)
 
     def _in_batches(self, run: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
+        if not self._is_batch_checked and len(inputs):
+            self.batch = check_batch_independence(self.path, run, inputs, self.batch, fixed=self.input.shape[0] is not None)
+            self._is_batch_checked = True
         rows = np.empty((len(inputs), self.num_scores), np.float32)
         for start in range(0, len(inputs), self.batch):
             rows[start : start + self.batch] = run(inputs[start : start + self.batch])

@@ -33,6 +33,7 @@ class KerasRunner(PictureRunner):
     """
 
     parallel = False
+    checks_batch = True
 
     def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         card = own_card(path)

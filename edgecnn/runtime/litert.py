@@ -32,7 +32,7 @@ class LiteRTRunner(PictureRunner):
     """A .tflite file; see `contract.Runner`."""
 
     def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
-        content = files.read_bytes(path, ".tflite model")
+        content = tflite_file.chosen(path, files.read_bytes(path, ".tflite model"))
         info = tflite_file.info(path, content)
         given, which = only(path, list(info.inputs), "input"), select_output(path, list(info.outputs))
         result = info.outputs[which]

@@ -16,6 +16,7 @@ from edgecnn.formats.onnx import validate
 from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
+from edgecnn.runtime.model_files import total_bytes
 
 Shape = tuple[int | None, ...]
 
@@ -68,7 +69,7 @@ def counted(path: Path, model: onnx.ModelProto, shapes: Mapping[str, Shape], kin
     return FileInfo(
         path=path,
         format=kind,
-        bytes=path.stat().st_size,
+        bytes=total_bytes(path) if kind == "ONNX" else path.stat().st_size,
         inputs=tuple(_tensor(t) for t in graph.input if t.name not in constants),
         outputs=tuple(_tensor(t) for t in graph.output),
         operators=tuple(operators),

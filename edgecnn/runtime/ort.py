@@ -33,6 +33,8 @@ class OrtRunner(PictureRunner):
     ONNX declares no scale for an integer input: uint8 is taken to be the byte itself and int8 the byte minus 128, scaled inside the graph.
     """
 
+    checks_batch = True
+
     def __init__(self, path: Path, *, preprocessing: Preprocessing | RawPixels | None = None, threads: int = 1) -> None:
         self._session = _session(path, threads)
         given = only(path, [_tensor(t) for t in self._session.get_inputs()], "input")

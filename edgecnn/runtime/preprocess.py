@@ -7,9 +7,15 @@ import numpy as np
 from edgecnn.card import Preprocessing
 
 
-def prepare(pictures: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The network's float32 input [N, H, W, C] for uint8 RGB pictures [N, H, W, 3]; computed in float32, without intermediate rounding."""
-    return Encoder(preprocessing, "float32")(pictures)
+def prepare(pictures: np.ndarray, preprocessing: Preprocessing, rank: int = 4) -> np.ndarray:
+    """The network's float32 input for uint8 RGB pictures [N, H, W, 3]; computed in float32, without intermediate rounding.
+
+    Args:
+        pictures: images of the network's size.
+        preprocessing: channel order, mean and std.
+        rank: dimensions of the input: 4 for [N, H, W, C], 3 for gray [N, H, W].
+    """
+    return Encoder(preprocessing, "float32", has_channel_axis=rank == 4)(pictures)
 
 
 def channels(pictures: np.ndarray, order: str) -> np.ndarray:

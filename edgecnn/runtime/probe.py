@@ -78,7 +78,7 @@ class Probe:
 
     def _key(self, path: Path, size: tuple[int, int] | None) -> str | None:
         """What a try is remembered under; None where none is needed."""
-        if path.suffix.lower() not in RUNTIMES or os.environ.get(INSIDE):
+        if path.suffix.lower() not in RUNTIMES or path.is_dir() or os.environ.get(INSIDE):
             return None
         digest = self._digest(files.check_file(path, f"{path.suffix} model"))
         key = hashlib.sha256(json.dumps([digest, _version(path.suffix.lower()), size]).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -18,6 +19,8 @@ RAN, RAISED, REFUSED = "ran", "raised", "refused"
 
 # Bytes that loading a file and one run may take beside what the child has, and times the size of the file.
 MEMORY, TIMES_SIZE = 8 << 30, 10
+# What a runtime says when it got none.
+_MEMORY_WORDS = re.compile("bad.alloc|allocate memory|out of memory|failed to allocate", re.IGNORECASE)
 # Elements of an input: one image as floats would fill a gigabyte.
 MOST_ELEMENTS = 1 << 28
 
@@ -32,10 +35,14 @@ def _serve(pipe: Connection) -> None:
         except BadFile as error:
             answer = REFUSED, str(error).replace(path, name)
         except MemoryError:
-            answer = REFUSED, f"{name}: running it once takes more than {MEMORY >> 30} GiB of memory"
+            answer = REFUSED, _too_large(name)
         except Exception as error:  # of the runtime, which has no common base
-            answer = RAISED, str(error)[:1000]
+            answer = (REFUSED, _too_large(name)) if _MEMORY_WORDS.search(str(error)) else (RAISED, str(error)[:1000])
         pipe.send_bytes(json.dumps(answer).encode())
+
+
+def _too_large(name: str) -> str:
+    return f"{name}: loading it and running it once takes more than {MEMORY >> 30} GiB of memory"
 
 
 def _tried(path: Path, size: tuple[int, int] | None) -> tuple[str, str]:

@@ -60,9 +60,9 @@ def number_type(declared: str) -> str:
 
 
 def filled(shape: tuple[object, ...], height: int, width: int) -> tuple[int, ...]:
-    """A shape with one picture, and the given size where the file leaves it open."""
-    first = len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3)
-    sizes = (1, 3, height, width) if first else (1, height, width, 3)
+    """A shape with one picture, and the given size where the file leaves it open; gray images may lack the axis of channels."""
+    first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
+    sizes = (1, 3, height, width) if first else (1, height, width, 3)[: len(shape)]
     return tuple(d if isinstance(d, int) and d > 0 else size for d, size in zip(shape, sizes, strict=True))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from edgecnn import card as cards
 from edgecnn import files, untrusted
 from edgecnn.errors import BadFile
 from edgecnn.formats.invalid import InvalidModelError
-from edgecnn.formats.tflite import validate
+from edgecnn.formats.tflite import graphs, validate
 from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
@@ -60,7 +61,12 @@ def describe(path: str | os.PathLike[str]) -> FileInfo:
     """Read tensors, operators, counts and card of a .tflite file; BadFile as `read`."""
     path = Path(path)
     content = files.read_bytes(path, ".tflite model")
-    return info(path, content)
+    return replace(info(path, chosen(path, content)), bytes=len(content))
+
+
+def chosen(path: Path, content: bytes) -> bytes:
+    """The file with the graph that classifies images alone, where its signatures run several; BadFile as `graphs.with_chosen_graph`."""
+    return graphs.with_chosen_graph(path, read(content, path), content)
 
 
 def info(path: Path, content: bytes) -> FileInfo:

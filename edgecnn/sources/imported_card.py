@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import data as datasets
-from edgecnn import files
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.progress import SILENT, Progress
+from edgecnn.runtime.model_files import digest
 from edgecnn.runtime.scores import ENOUGH
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.open_classifier import Classifier, open_classifier
@@ -79,5 +79,5 @@ def _new_card(classifier: Classifier, data: str | os.PathLike[str] | Dataset | N
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of the file; of a folder none is kept."""
-    return files.sha256(path) if path.is_file() else ""
+    """SHA-256 of the model; of a folder none is kept."""
+    return digest(path) if path.is_file() else ""

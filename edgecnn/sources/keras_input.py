@@ -24,7 +24,7 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     tensor = model.inputs[0]
     shape = tuple(tensor.shape)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
-    wanted = _filled(shape, preprocessing)
+    wanted = filled_shape(shape, preprocessing)
     if dtype == "float32" and shape[1:] == wanted[1:]:
         return model
     image = keras.Input(batch_shape=wanted, dtype="float32", name=tensor.name if isinstance(tensor.name, str) else None)
@@ -46,7 +46,7 @@ def network_inputs(model: keras.Model, images: np.ndarray, preprocessing: Prepro
     return Encoder(preprocessing, "float32", has_channel_axis=len(model.inputs[0].shape) == 4)(images)
 
 
-def _filled(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
+def filled_shape(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
     """The shape with its open height and width filled."""
     first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
     sides = {2: preprocessing.height, 3: preprocessing.width} if first else {1: preprocessing.height, 2: preprocessing.width}

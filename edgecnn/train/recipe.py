@@ -22,6 +22,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# Bytes of a recipe; the longest here has two thousand.
+LARGEST = 1 << 20
+
 NEEDS = ("", "accelerator")
 
 _TOML = {str: "text", int: "a whole number", bool: "true or false", dict: "a table"}
@@ -141,10 +144,10 @@ def read(path: str | os.PathLike[str]) -> Recipe:
         BadFile: no such file, or not TOML. BadSetting: a key that is not known or is missing, or a value that cannot work. UnknownName: no such architecture.
     """
     path = Path(path)
-    content = files.read_bytes(path, "recipe (.toml)")
+    content = files.read_bytes(path, "recipe (.toml)", LARGEST)
     try:
         given = tomllib.loads(content.decode())
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError; lists within lists without end
         words = str(error).partition("\n")[0]
         raise BadFile(f"{path} is not TOML ({words}); expected a recipe as in tools/recipes") from error
     try:
@@ -152,6 +155,8 @@ def read(path: str | os.PathLike[str]) -> Recipe:
         return Recipe(**given)
     except EdgeCNNError as error:
         raise type(error)(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise BadFile(f"{path} is nested too deeply; expected a recipe as in tools/recipes") from error
 
 
 def read_all(folder: str | os.PathLike[str]) -> dict[str, Recipe]:

@@ -14,6 +14,7 @@ import numpy as np
 from edgecnn import files
 from edgecnn.data import cache
 from edgecnn.errors import BadFile
+from edgecnn.runtime.model_files import digest
 from edgecnn.validate.host import this_host
 from edgecnn.validate.outcome import Outcome
 from edgecnn.validate.samples import Sample
@@ -29,7 +30,7 @@ def key(subject: Subject, sample: Sample, truth: np.ndarray | None) -> str:
     """Digest of all that the answers depend on."""
     host = this_host()
     parts = [
-        CODE_VERSION, files.sha256(subject.path), subject.path.suffix, asdict(subject.preprocessing), subject.label_offset, asdict(sample.about),
+        CODE_VERSION, digest(subject.path), subject.path.suffix, asdict(subject.preprocessing), subject.label_offset, asdict(sample.about),
         hashlib.sha256(truth).hexdigest() if truth is not None else "", host.processor, host.versions,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgecnn import files, zoo
-from edgecnn.card import Card, Preprocessing
+from edgecnn import zoo
+from edgecnn.card import ORIGINAL, Card, Preprocessing
 from edgecnn.errors import BadFile, BadSetting, UnknownInputError
 from edgecnn.labels import read_labels
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import card_of
+from edgecnn.runtime.model_files import digest
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.open_classifier import ResolvedLabels, open_classifier, resolve_labels
 from edgecnn.sources.resolve_input import ResolvedInput
@@ -113,15 +114,16 @@ def _resolved(path: Path, partner: Card | None, said: Said, names: ResolvedLabel
 
 
 def _original(path: Path, card: Card | None) -> tuple[Path | None, str]:
-    """The model that a card names, beside the export or one folder up or under models/."""
+    """The model or float file that a card names, beside the export or one folder up or under models/."""
     if card is None or zoo.is_keras(path):
         return None, ""
-    name = Path(card.name).name
-    places = [folder / f"{name}{suffix}" for folder in (path.parent, path.parent.parent, zoo.FOLDER) for suffix in zoo.SUFFIXES]
-    found = [place for place in places if place.is_file()]
+    file = Path(card.sources.get(ORIGINAL, "")).name
+    names = [file] if file else [f"{Path(card.name).name}{suffix}" for suffix in zoo.SUFFIXES]
+    places = [folder / name for folder in (path.parent, path.parent.parent, zoo.FOLDER) for name in names]
+    found = [place for place in places if place.is_file() and place.resolve() != path.resolve()]
     for place in found:
-        if not card.weights_sha256 or card.weights_sha256 == files.sha256(place):
+        if not card.weights_sha256 or card.weights_sha256 == digest(place):
             return place, ""
     if found:
         raise BadFile(f"{found[0]} has changed since {path} was exported from it; export again, or name the original with --against")
-    return None, f"{path.name}: its original {name}.keras is not in {path.parent}; name it with --against to compare"
+    return None, f"{path.name}: its original {names[0]} is not in {path.parent}; name it with --against to compare"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli import options
 from edgecnn.cli.parser import counts
-from edgecnn.cli.text import columns
+from edgecnn.cli.text import columns, command
 
 if TYPE_CHECKING:
     from edgecnn.runtime.contract import Runner
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Warning: {latency.remark(timed)}.")
     if args.profile:
         _profile(paths)
-    print(f"\nNext: edgecnn validate {' '.join(str(path) for path in paths)}")
+    print(f"\nNext: {command('validate', *paths)}")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import delegate_lines, options
-from edgecnn.cli.text import columns
+from edgecnn.cli.text import columns, command
 from edgecnn.errors import BadSetting, unknown
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     for one in found:
         print(_line(one, path))
     if not refused:
-        print(f"\nNext: edgecnn info {path}")
+        print(f"\nNext: {command('info', path)}")
     return 1 if refused else 0
 
 
@@ -89,7 +89,7 @@ def _mobile(args: argparse.Namespace) -> int:
     rows = [(one.name, f"{one.taken}", f"{one.taken_fixed} in {one.parts} part(s)", one.verdict, ", ".join(one.lacking)) for one in found]
     print(f"{args.file}: accelerators would take, of {found[0].nodes} nodes, by ONNX Runtime's own lists of operators")
     print(columns([("", "as it is", "with a batch of 1", "worth trying", "lacking"), *rows]))
-    print(f"\nThe rest runs on the processor. Next: edgecnn bundle {args.file} --for ort")
+    print(f"\nThe rest runs on the processor. Next: {command('bundle', args.file, '--for', 'ort')}")
     return 0
 
 

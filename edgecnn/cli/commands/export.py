@@ -1,4 +1,4 @@
-"""Write a trained model as TFLite and ONNX; every file is run and compared with the model before it gets its name."""
+"""Write a trained model as TFLite and ONNX, or quantize a float .tflite or .onnx; every file is run and compared before it gets its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli import about_options, compress_options, ladder_table, options
 from edgecnn.cli.commands.compress import report
-from edgecnn.cli.text import bytes_of, columns, percent
+from edgecnn.cli.text import bytes_of, columns, command, percent
 from edgecnn.errors import BadSetting
 from edgecnn.schemes import SCHEMES
 from edgecnn.settings import HEADS, RANGES, ROUNDINGS, Budget, Compress, Export, PostTraining, fine_tuning
@@ -24,7 +24,7 @@ FORMATS = ("tflite", "onnx")
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn export`; one flag a row of the scheme table."""
     default = Export()
-    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, or the name of a model under models/")
+    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, the name of a model under models/, or a float .tflite or .onnx of any tool")
     for name in FORMATS:
         parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, help=f"write .{name} only (default: both formats)")
     schemes = parser.add_argument_group("number formats (default: float32)")
@@ -66,22 +66,46 @@ def run(args: argparse.Namespace) -> int:
     """Compress where that is asked for, export, then print one line a file."""
     int8 = PostTraining(args.ranges, args.rounding, args.equalize, head=args.head, wide=tuple(args.wide))
     said = {"about": about_options.about(args), **about_options.oldest(args)}
+    model = _find(args)
     settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse, **said)
     _check(args, settings)
     from edgecnn import card as cards
     from edgecnn import zoo
 
-    model = zoo.find(args.model)
-    card = cards.read(model)
+    card = cards.read(model) if zoo.is_keras(model) else None
     train = compress_options.fine(args, fine_tuning(card.recipe if card else {}))
     compression = compress_options.settings(args, train) if compress_options.asked(args) else None
     budget = Budget(args.max_drop, args.proof, train=train) if args.max_drop is not None else None
-    from edgecnn.runtime.startup import load_keras
+    if zoo.is_keras(model) or budget is not None:
+        from edgecnn.runtime.startup import load_keras
 
-    load_keras()
+        load_keras()
     written = _written(args, model, settings, compression, budget)
-    print("\nNext: edgecnn validate " + " ".join(str(path) for path in written))
+    print("\nNext: " + command("validate", *written))
     return 0
+
+
+def _find(args: argparse.Namespace) -> Path:
+    """The model; of a float .tflite or .onnx, files of its own format are written.
+
+    Raises:
+        BadSetting: it is a float file, and what is asked for needs a Keras model.
+    """
+    from edgecnn import zoo
+    from edgecnn.export.source import OWN_FORMAT, is_float_file, other_format
+
+    model = zoo.find(args.model)
+    if not is_float_file(model):
+        return model
+    own = OWN_FORMAT[model.suffix.lower()]
+    others = [name for name in args.formats or () if name != own]
+    if others:
+        raise BadSetting(other_format(model, others[0]))
+    args.formats = [own]
+    steps = compress_options.asked(args) or any(name != "seed" and getattr(args, name) is not None for name, *_ in compress_options.FINE)
+    if steps:
+        raise BadSetting(f"{model} is a finished file, which cannot be pruned, clustered or trained; expected the .keras model, or no such options")
+    return model
 
 
 def _check(args: argparse.Namespace, settings: Export) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgecnn import zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.cli import architecture_info, metadata_info
-from edgecnn.cli.text import bytes_of, columns, counted, percent
+from edgecnn.cli.text import bytes_of, columns, command, counted, percent
 from edgecnn.errors import BadFile, UnknownName
 from edgecnn.formats import pickles
 
@@ -161,7 +161,11 @@ def _short(name: str, limit: int = 28) -> str:
 
 
 def _next(found: FileInfo) -> str:
-    return f"edgecnn export {found.path} --int8" if zoo.is_keras(found.path) else f"edgecnn validate {found.path}"
+    """What can be done with the file as it is: without a card, images must be named."""
+    suffix, data = found.path.suffix.lower(), [] if found.card and found.card.data else ["--data", "FOLDER"]
+    if suffix == ".ort":
+        return command("predict", found.path, "PICTURE")
+    return command("export", found.path, "--int8", *data) if zoo.is_keras(found.path) else command("validate", found.path, *data)
 
 
 def _plain(found: FileInfo) -> dict[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecnn.cli import compress_options, options
-from edgecnn.cli.text import bytes_of, columns
+from edgecnn.cli.text import bytes_of, columns, command
 from edgecnn.settings import GOALS, Search, fine_tuning
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     search = Search(args.max_drop, args.goal, args.proof, formats=formats, minutes=args.time)
     from edgecnn import zoo
 
-    model = zoo.find(args.model)
+    model = zoo.find_keras(args.model, "pruned or trained")
     card = cards.read(model)
     train = replace(fine_tuning(card.recipe if card else {}), epochs=search.train.epochs)
     search = replace(search, train=compress_options.fine(args, train))
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     print("\n\n".join(_table(it, search) for it in found))
     print(f"\nplot: {found[0].plot}; all figures: {found[0].figures}")
-    print("\nNext: edgecnn validate " + " ".join(str(it.exported.path) for it in found))
+    print("\nNext: " + command("validate", *(it.exported.path for it in found)))
     return 0
 
 

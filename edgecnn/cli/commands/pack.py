@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgecnn.cli.text import columns
+from edgecnn.cli.text import columns, command
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +15,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pack, then print what that came to."""
-    from edgecnn.packing import pack
+    from edgecnn.packing import SUFFIX, pack
 
     done = pack(args.file, out=args.out)
     sizes = (("bytes", done.bytes), ("after gzip", done.gzipped), ("packed", done.packed))
     rows = [(name, f"{size:,}", f"{done.bytes / size:.2f}") for name, size in sizes]
-    print(f"{done.path}\n{columns([('', 'bytes', 'times smaller'), *rows], right=(1, 2))}")
+    written = "\n".join(str(part.path) for part in (done, *done.parts))
+    print(f"{written}\n{columns([('', 'bytes', 'times smaller'), *rows], right=(1, 2))}")
     if done.packed >= done.gzipped:
         print("\ngzip does as well here: ship that")
-    print(f"\nsha256 {done.sha256}\n\nNext: edgecnn unpack {done.path}")
+    print(f"\nsha256 {done.sha256}\n\nNext: {command('unpack', done.path, *([] if done.path.suffix == SUFFIX else ['--out', 'FILE']))}")
     return 0

@@ -15,7 +15,7 @@ from edgecnn.cli import train_options
 from edgecnn.cli.class_table import class_table
 from edgecnn.cli.options import said_of_input
 from edgecnn.cli.parser import like, pair
-from edgecnn.cli.text import columns, percent
+from edgecnn.cli.text import columns, command, percent
 from edgecnn.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def _report(card: Card, model: Path) -> str:
         (name, percent(a["top1"]), f"{a['correct']:.0f} of {a['total']:.0f}; 95 % interval {percent(a['low'])} to {percent(a['high'])}")
         for name, a in card.accuracy.items()
     ]
-    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: edgecnn export {model} --float32 --int8"
+    return f"{model}\n{columns(rows, right=(1,))}\n\nNext: {command('export', model, '--float32', '--int8')}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from edgecnn.cli.text import command
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn unpack`."""
@@ -16,7 +18,8 @@ def run(args: argparse.Namespace) -> int:
     from edgecnn.packing import unpack
 
     done = unpack(args.file, out=args.out)
-    print(f"{done.path}\n  {done.bytes:,} bytes, sha256 {done.sha256}")
+    written = "\n".join(str(part.path) for part in (done, *done.parts))
+    print(f"{written}\n  {done.bytes:,} bytes, sha256 {done.sha256}")
     known = done.path.suffix.lower() in (".tflite", ".onnx")
-    print(f"\nNext: edgecnn {'validate' if known else 'info'} {done.path}")
+    print(f"\nNext: {command('validate' if known else 'info', done.path)}")
     return 0

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from edgecnn.cli.progress import progress
-    from edgecnn.cli.text import width
+    from edgecnn.cli.text import command, width
     from edgecnn.validate import layer_table, table, validate
     from edgecnn.validate.doctor import table as doctor_table
     from edgecnn.validate.phone import store
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         layer_table.render(report, console)
     doctor_table.render(report, console)
     report_files.write(args, report)
-    print(f"\nNext: edgecnn predict {args.files[-1]} PICTURE", file=report_files.words_to(args))
+    print(f"\nNext: {command('predict', args.files[-1], 'PICTURE')}", file=report_files.words_to(args))
     return report.exit_code
 
 

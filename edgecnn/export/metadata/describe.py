@@ -46,14 +46,15 @@ def image(tensor: Any, preprocessing: Preprocessing) -> TensorNotes:
     """Of an input that is a picture."""
     p, dtype = preprocessing, element_type(tensor.type)
     low, high = _STORED.get(dtype, (0.0, 0.0))
-    rule = "stretched" if p.resize == "stretch" else "its short side scaled and its centre cut out"
-    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey"}[p.order]
+    rule = {"stretch": "stretched", "crop": "its short side scaled and its centre cut out", "pad": "its long side scaled and bars added"}[p.resize]
+    how = f" Resize: {p.resize_rule}." if p.resize_rule not in ("stretch", "crop") else ""
+    order = {"rgb": "RGB", "bgr": "BGR", "grey": "grey", "rgba": "RGBA with an opaque A"}[p.order]
     means, stds = ((values[0],) if len(set(values)) == 1 else values for values in (p.mean, p.std))
     if len(means) != len(stds):
         means, stds = p.mean, p.std
     return TensorNotes(
         name=tensor.name.decode(),
-        description=f"A picture, upright, {rule} to {p.width}x{p.height} pixels, {order}.",
+        description=f"A picture, upright, {rule} to {p.width}x{p.height} pixels, {order}.{how}",
         content="image",
         color={"rgb": "rgb", "grey": "grayscale"}.get(p.order, ""),
         size=(p.width, p.height),

@@ -27,12 +27,14 @@ class LoadingOptions:
         custom_objects: path of a Python file with the classes and functions of the user's own layers; it is executed.
         image_size: height and width of the input where the file leaves them open.
         output: name of the output to take where a model has several.
+        signature: name of the signature to take where a .tflite has several.
     """
 
     trust_code: bool = False
     custom_objects: str | None = None
     image_size: tuple[int, int] | None = None
     output: str | None = None
+    signature: str | None = None
 
     def __post_init__(self) -> None:
         if self.custom_objects is not None and not Path(self.custom_objects).is_file():

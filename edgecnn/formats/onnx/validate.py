@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Set
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -63,10 +64,23 @@ def check(model: onnx.ModelProto, folder: Path) -> None:
     """
     require(model.ir_version > 0, "it names no version of ONNX")
     require(bool(model.opset_import), "it names no opset")
+    _check_texts(model)
     for entry in model.opset_import:
         require(entry.version > 0, f"it names opset {entry.version} of {entry.domain[:40] or 'ONNX'!r}; expected 1 or more")
     _check_functions(model, folder)
     _check_graph(model.graph, folder, frozenset(), 0)
+
+
+def _check_texts(message: onnx.ModelProto) -> None:
+    """Every text is UTF-8: protobuf hands over others as bytes, which no reader expects."""
+    waiting: list[Any] = [message]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            several = value if hasattr(value, "append") or hasattr(value, "add") else [value]
+            if field.message_type is not None:
+                waiting += several
+            elif field.type == field.TYPE_STRING:
+                require(all(isinstance(text, str) for text in several), f"a {field.name.replace('_', ' ')} in it is no text in UTF-8")
 
 
 def _check_functions(model: onnx.ModelProto, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgecnn.formats.invalid import require
 
-MOST = 1 << 20
+MOST = 1 << 18
 
 
 def check_counts(graph: Any, size: int) -> None:

@@ -17,7 +17,7 @@ from edgecnn.formats.invalid import InvalidModelError, require
 from edgecnn.formats.tflite import operators, sparsity
 
 # Tables of a file: tensors, operators, buffers and so on. A network of a thousand layers has some five thousand.
-MOST_TABLES = 1 << 20
+MOST_TABLES = 1 << 17
 # Elements of a tensor, and dimensions.
 MOST_ELEMENTS, MOST_SIDES = 1 << 31, 8
 # What a stored value of these types can be, which a zero point must be too.
@@ -74,11 +74,25 @@ def check(model: Any, size: int) -> None:
         require(not outside or 0 < buffer.offset <= buffer.offset + buffer.size <= size, f"buffer {number} lies beyond the end of the file")
     for entry in model.metadata:
         require(0 <= entry.buffer < len(model.buffers), f"metadata entry {_text(entry.name)!r} names buffer {entry.buffer} of {len(model.buffers)}")
+    _check_texts(model)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             _check_tensor(model, tensor)
         _check_graph(model, graph)
     _check_signatures(model)
+
+
+def _check_texts(model: Any) -> None:
+    """Every name is UTF-8: runtimes and readers take them for such."""
+    names = [("operator", code.customCode) for code in model.operatorCodes] + [("metadata entry", entry.name) for entry in model.metadata]
+    names += [("tensor", tensor.name) for graph in model.subgraphs for tensor in graph.tensors]
+    for signature in model.signatureDefs:
+        names += [("signature", signature.signatureKey), *(("signature's tensor", entry.name) for entry in _entries(signature.inputs, signature.outputs))]
+    for what, name in names:
+        try:
+            (name or b"").decode()
+        except UnicodeDecodeError:
+            raise InvalidModelError(f"the name of a {what}, {name[:40]!r}, is no text in UTF-8") from None
 
 
 def _fill(model: Any) -> None:

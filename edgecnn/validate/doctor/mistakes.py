@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from edgecnn.resize_rules import FILTERS
 from edgecnn.validate.doctor import levels, views
 from edgecnn.validate.doctor.levels import Input, Levels
 from edgecnn.validate.doctor.views import View
@@ -24,7 +25,8 @@ class Way:
         order: channel order that the app hands on, "other" is BGR for RGB or RGB for BGR; "" is the network's.
         memory: the buffer is filled plane by plane where the file wants pixel by pixel, or the other way round.
         label: how far the name that the app shows lies from the right one in the list of labels; None where the app sorted them by the alphabet.
-        orders, rules: channel orders and resize rules of the networks for which this is a mistake; empty for all.
+        orders, rules: channel orders and resize modes of the networks for which this is a mistake; empty for all.
+        right_for: resize filters, or `crop FRACTION`, of the networks for which this is no mistake.
     """
 
     name: str
@@ -36,15 +38,20 @@ class Way:
     label: int | None = 0
     orders: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    right_for: tuple[str, ...] = ()
 
 
 RIGHT = Way("right pre-processing", "")
 _COLOUR = ("rgb", "bgr")
 _SMOOTH = "shrink with antialias (INTER_AREA, antialias=True): createScaledBitmap, INTER_LINEAR and drawImage look at four pixels and skip the rest"
 
+_NEAREST, _CUBIC = ("pillow-nearest", "tf-nearest"), ("pillow-bicubic", "tf-bicubic", "tf-bicubic-antialias")
+_SMOOTH_ONES = tuple(name for name, row in FILTERS.items() if row.antialias)
+_ROUGH = tuple(name for name, row in FILTERS.items() if not row.antialias)
+
 WAYS: tuple[Way, ...] = (
     # --- channels ---
-    Way("BGR for RGB", "hand on R, G, B: OpenCV reads B, G, R (cv2.COLOR_BGR2RGB)", order="other", orders=("rgb", "grey")),
+    Way("BGR for RGB", "hand on R, G, B: OpenCV reads B, G, R (cv2.COLOR_BGR2RGB)", order="other", orders=("rgb", "grey", "rgba")),
     Way("RGB for BGR", "hand on B, G, R: the network was trained by Caffe's or OpenCV's order", order="other", orders=("bgr",)),
     Way("grey for colour", "decode in colour (cv2.IMREAD_COLOR, not IMREAD_GRAYSCALE)", view=views.grey, orders=_COLOUR),
     Way("U for V", "read the camera's frame as what it is: NV21 has V before U, NV12 U before V", view=views.chroma_swapped, orders=_COLOUR),
@@ -74,14 +81,29 @@ WAYS: tuple[Way, ...] = (
     Way("mirrored", "front cameras mirror what they show: flip it back", view=views.mirrored),
     Way("upside down", "begin with the top row: OpenGL's buffers begin at the bottom", view=views.upside_down),
     # --- size ---
-    Way("cropped, not stretched", "stretch the whole picture to the input's size", view=views.other_rule, rules=("stretch",)),
-    Way("stretched, not cropped", "scale the short side and take the centre", view=views.other_rule, rules=("crop",)),
-    Way("centre 87.5 % only", "leave out CenterCrop: hand on what the card's resize rule keeps", view=views.centre_only),
-    Way("letterboxed", "hand on no bars: resize by the card's rule", view=views.letterboxed),
-    Way("nearest pixel", "shrink with a filter that averages", view=views.resized_by(Image.Resampling.NEAREST)),
-    Way("resized without antialias", _SMOOTH, view=views.unsmoothed),
-    Way("bicubic", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BICUBIC)),
-    Way("area", "resize bilinearly, with antialias", view=views.resized_by(Image.Resampling.BOX)),
+    Way("cropped, not stretched", "stretch the whole picture to the input's size", view=views.in_mode("crop"), rules=("stretch",)),
+    Way("stretched, not cropped", "scale the short side and take the centre", view=views.in_mode("stretch"), rules=("crop",)),
+    Way("stretched, not padded", "scale the long side and add the card's bars", view=views.in_mode("stretch"), rules=("pad",)),
+    Way("cropped, not padded", "scale the long side and add the card's bars", view=views.in_mode("crop"), rules=("pad",)),
+    Way("centre 87.5 % only", "leave out CenterCrop: hand on what the card's resize rule keeps", view=views.centre_only, right_for=("crop 0.875",)),
+    Way(
+        "all of the centre",
+        "scale the short side beyond the input, then take the centre: the card's crop fraction",
+        view=views.in_mode("crop"),
+        rules=("crop",),
+        right_for=("crop 1",),
+    ),
+    Way("letterboxed", "hand on no bars: resize by the card's rule", view=views.letterboxed, rules=("stretch", "crop")),
+    Way("nearest pixel", "shrink with the card's filter, which mixes pixels", view=views.resized_by(Image.Resampling.NEAREST), right_for=_NEAREST),
+    Way("resized without antialias", _SMOOTH, view=views.unsmoothed, right_for=_ROUGH),
+    Way(
+        "resized with antialias",
+        "shrink as the training did: between the four nearest pixels, or the nearest one, however far they lie from each other",
+        view=views.resized_by(Image.Resampling.BILINEAR),
+        right_for=_SMOOTH_ONES,
+    ),
+    Way("bicubic", "resize by the card's filter", view=views.resized_by(Image.Resampling.BICUBIC), right_for=_CUBIC),
+    Way("area", "resize by the card's filter", view=views.resized_by(Image.Resampling.BOX), right_for=("pillow-box", "tf-area")),
     # --- labels ---
     Way("labels one too late", "skip the outputs before the first label (background), and count the labels from 0", label=1),
     Way("labels one too early", "leave out a line before the labels (background) that the file does not have, and count them from 0", label=-1),
@@ -95,5 +117,6 @@ def ways(into: Input, labels: tuple[str, ...]) -> Iterator[Way]:
     said = into.preprocessing
     for way in WAYS:
         fits = (not way.orders or said.order in way.orders) and (not way.rules or said.resize in way.rules)
+        fits = fits and not {said.resize_filter, f"{said.resize} {said.crop_fraction:g}"} & set(way.right_for)
         if fits and way.levels(into) is not None and (way.label is not None or tuple(sorted(labels)) != labels):
             yield way

@@ -123,8 +123,10 @@ def stored_of(pixels: np.ndarray, way: Way, table: np.ndarray, into: Input) -> n
     own = into.preprocessing.order
     order = {"": own, "other": "rgb" if own == "bgr" else "bgr"}.get(way.order, way.order)
     pixels = channels(pixels, "bgr" if order == "bgr" else "rgb")
-    pixels = channels(pixels, "grey") if own == "grey" else pixels
+    pixels = channels(pixels, own) if own in ("grey", "rgba") else pixels
     stored = np.stack([table[:, c][pixels[..., c]] for c in range(pixels.shape[-1])], axis=-1)
+    if not into.layout.has_channel_axis:
+        return np.ascontiguousarray(stored[..., 0])
     planes = np.ascontiguousarray(stored.transpose(0, 3, 1, 2))
     if not way.memory:
         return planes if into.layout.channels_first else np.ascontiguousarray(stored)
@@ -137,8 +139,9 @@ def _best(runner: Runner, stored: np.ndarray, offset: int) -> tuple[np.ndarray, 
     scores = runner.feed(stored)
     lost = ~np.isfinite(scores).all(1)
     scores[lost] = 0
-    best = scores[:, offset:].argmax(1)
-    chances = runner.probabilities(scores)[np.arange(len(best)), best + offset]
+    probabilities = runner.probabilities(scores)
+    best = probabilities[:, offset:].argmax(1)
+    chances = probabilities[np.arange(len(best)), best + offset]
     return np.where(lost, NONE, best), np.where(lost, 0, chances).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from edgecnn.card import Preprocessing
-from edgecnn.data import pictures
+from edgecnn.data import pictures, resampling
 from edgecnn.runtime.preprocess import channels
 
 # Share of the side that Resize(256) and CenterCrop(224) leave, the rule of most ImageNet training scripts.
@@ -56,11 +56,18 @@ def right(picture: Original) -> np.ndarray:
 
 def resized_by(method: Image.Resampling) -> View:
     """Another filter of Pillow's, by the network's own rule; all but NEAREST smooth when they shrink."""
-    return lambda picture: np.asarray(Image.fromarray(picture.upright).resize(picture.size, method, box=_box(picture)))
+    return lambda picture: resampling.with_method(Image.fromarray(picture.upright), picture.preprocessing, method)
+
+
+def filtered(name: str) -> View:
+    """Another of the filters that cards name, by the network's own mode."""
+    return lambda picture: pictures.fit(picture.upright, replace(picture.preprocessing, resize_filter=name))
 
 
 def unsmoothed(picture: Original) -> np.ndarray:
     """Bilinear between the four nearest pixels, however far they lie from each other: OpenCV's INTER_LINEAR, tf.image.resize and Android's scaled bitmaps."""
+    if picture.preprocessing.resize == "pad":
+        return filtered("tf-bilinear")(picture)
     left, top, right, bottom = _box(picture)
     pixels = picture.upright.astype(np.float32)
     for side, start, end, wanted in ((0, top, bottom, picture.size[1]), (1, left, right, picture.size[0])):
@@ -71,10 +78,9 @@ def unsmoothed(picture: Original) -> np.ndarray:
     return np.rint(pixels).astype(np.uint8)
 
 
-def other_rule(picture: Original) -> np.ndarray:
-    """Cropped where the network wants stretched pictures, and the other way round."""
-    rule = {"stretch": "crop", "crop": "stretch"}[picture.preprocessing.resize]
-    return pictures.fit(picture.upright, replace(picture.preprocessing, resize=rule))
+def in_mode(mode: str) -> View:
+    """Stretched, cropped or padded, by the network's own filter."""
+    return lambda picture: pictures.fit(picture.upright, replace(picture.preprocessing, resize=mode, crop_fraction=1.0))
 
 
 def centre_only(picture: Original) -> np.ndarray:
@@ -149,4 +155,5 @@ def _crop(picture: Original) -> tuple[float, float, float, float]:
     """The largest part in the middle that has the input's proportions."""
     (height, width), ratio = picture.upright.shape[:2], picture.size[0] / picture.size[1]
     across, down = (ratio * height, float(height)) if width / height >= ratio else (float(width), width / ratio)
+    across, down = across * picture.preprocessing.crop_fraction, down * picture.preprocessing.crop_fraction
     return (width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2

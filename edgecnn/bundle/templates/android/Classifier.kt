@@ -16,7 +16,7 @@ class Classifier(context: Context, threads: Int = 2, private val model: Model = 
     private val interpreter = Interpreter(mapped(context, model.file), Interpreter.Options().setNumThreads(threads))
     private val output = ByteBuffer.allocateDirect(model.outputs * model.output.dtype.bytes).order(ByteOrder.nativeOrder())
 
-    /** One probability an output, for upright pixels of any size. */
+    /** One probability a class, for upright pixels of any size. */
     fun probabilities(picture: Rgb): FloatArray {
         output.rewind()
         interpreter.run(encode(fit(picture, model), model), output)

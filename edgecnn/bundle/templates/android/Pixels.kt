@@ -12,6 +12,7 @@ import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.sin
+import kotlin.math.tanh
 
 /** Upright pixels, row by row from the top left, three bytes each: red, green, blue. */
 class Rgb(val width: Int, val height: Int, val data: ByteArray)
@@ -366,6 +367,7 @@ fun encode(picture: Rgb, model: Model = MODEL): ByteBuffer {
 }
 
 private fun byteOf(data: ByteArray, at: Int, channel: Int, order: Order): Int = when (order) {
+    Order.RGBA -> if (channel == 3) 255 else byte(data, at + channel)
     Order.GREY -> (299 * byte(data, at) + 587 * byte(data, at + 1) + 114 * byte(data, at + 2) + 500) / 1000
     Order.BGR -> byte(data, at + 2 - channel)
     Order.RGB -> byte(data, at + channel)
@@ -380,22 +382,32 @@ fun numbers(stored: ByteBuffer, dtype: DType): FloatArray = FloatArray(stored.ca
     }
 }
 
-/** Probabilities from what the output stores. */
+/** One probability a class from what the output stores. */
 fun probabilities(stored: FloatArray, model: Model = MODEL): FloatArray {
     val scale = model.output.scale
     val scores = FloatArray(stored.size) { if (scale == null) stored[it] else (scale * (stored[it] - model.output.zeroPoint)).toFloat() }
-    if (!model.softmax) {
-        return scores
+    return when (model.scoreKind) {
+        ScoreKind.SOFTMAX, ScoreKind.MULTI_LABEL -> scores
+        ScoreKind.PERCENT -> FloatArray(scores.size) { scores[it] / 100 }
+        ScoreKind.MULTI_LABEL_LOGITS -> FloatArray(scores.size) { sigmoid(scores[it]) }
+        ScoreKind.SIGMOID -> floatArrayOf(1 - scores[0], scores[0])
+        ScoreKind.LOGIT -> floatArrayOf(1 - sigmoid(scores[0]), sigmoid(scores[0]))
+        ScoreKind.LOGITS -> softmax(scores)
     }
+}
+
+private fun softmax(scores: FloatArray): FloatArray {
     val most = scores.max()
     val grown = FloatArray(scores.size) { exp(scores[it] - most) }
     val sum = grown.sum()
     return FloatArray(scores.size) { grown[it] / sum }
 }
 
+private fun sigmoid(logit: Float): Float = 0.5f * (1 + tanh(0.5f * logit))
+
 class Score(val label: String, val probability: Float)
 
-/** Every output with its name, likeliest first; outputs before the first label are background. */
+/** Every class with its name, likeliest first (of a multi-label network every one of 0.5 or more holds); classes before the first label are background. */
 fun ranked(row: FloatArray, model: Model = MODEL): List<Score> =
     row.mapIndexed { output, probability -> Score(model.labels.getOrElse(output - model.labelOffset) { "background" }, probability) }
         .sortedByDescending { it.probability }

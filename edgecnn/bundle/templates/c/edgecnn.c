@@ -379,7 +379,7 @@ static void put_pixel(const edgecnn_model *model, int x, int y, const uint8_t rg
 static void put_input(const edgecnn_model *model, int x, int y, const uint8_t rgb[3], void *out) {
   const size_t size = element(model->input_type), plane = (size_t)model->width * (size_t)model->height;
   const size_t at = (size_t)y * (size_t)model->width + (size_t)x;
-  uint8_t ordered[3] = {rgb[0], rgb[1], rgb[2]};
+  uint8_t ordered[4] = {rgb[0], rgb[1], rgb[2], 255};
   if (model->order == EDGECNN_BGR) {
     ordered[0] = rgb[2];
     ordered[2] = rgb[0];
@@ -405,7 +405,7 @@ size_t edgecnn_input_bytes(const edgecnn_model *model) {
   return (size_t)model->width * (size_t)model->height * (size_t)model->channels * element(model->input_type);
 }
 
-size_t edgecnn_output_bytes(const edgecnn_model *model) { return (size_t)model->classes * element(model->output_type); }
+size_t edgecnn_output_bytes(const edgecnn_model *model) { return (size_t)model->scores * element(model->output_type); }
 
 static float real(const edgecnn_model *model, const void *output, int i) {
   int stored = 0;
@@ -418,15 +418,23 @@ static float real(const edgecnn_model *model, const void *output, int i) {
   return model->output_scale * (float)(stored - model->output_zero_point);
 }
 
+static float sigmoid(float logit) { return 0.5f * (1.0f + tanhf(0.5f * logit)); }
+
 void edgecnn_probabilities(const edgecnn_model *model, const void *output, float *probabilities) {
+  const edgecnn_score_kind kind = model->score_kind;
   float most = real(model, output, 0), sum = 0.0f;
-  for (int i = 0; i < model->classes; i++) {
-    probabilities[i] = real(model, output, i);
-    if (probabilities[i] > most) most = probabilities[i];
+  for (int i = 0; i < model->scores; i++) {
+    const float score = real(model, output, i);
+    if (score > most) most = score;
+    probabilities[i] = kind == EDGECNN_LOGIT || kind == EDGECNN_MULTI_LABEL_LOGITS ? sigmoid(score) : kind == EDGECNN_PERCENT ? score / 100.0f : score;
   }
-  if (model->gives_probabilities) return;
-  for (int i = 0; i < model->classes; i++) sum += probabilities[i] = expf(probabilities[i] - most);
-  for (int i = 0; i < model->classes; i++) probabilities[i] /= sum;
+  if (kind == EDGECNN_SIGMOID || kind == EDGECNN_LOGIT) {
+    probabilities[1] = probabilities[0];
+    probabilities[0] = 1.0f - probabilities[1];
+  } else if (kind == EDGECNN_LOGITS) {
+    for (int i = 0; i < model->scores; i++) sum += probabilities[i] = expf(probabilities[i] - most);
+    for (int i = 0; i < model->scores; i++) probabilities[i] /= sum;
+  }
 }
 
 int edgecnn_best(const edgecnn_model *model, const float *probabilities) {

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-typedef enum { EDGECNN_RGB, EDGECNN_BGR, EDGECNN_GREY } edgecnn_order;
+typedef enum { EDGECNN_RGB, EDGECNN_BGR, EDGECNN_GREY, EDGECNN_RGBA /* opaque */ } edgecnn_order;
 typedef enum { EDGECNN_STRETCH, EDGECNN_CROP, EDGECNN_PAD } edgecnn_resize;
 /* Of the training: Pillow's, rounded to bytes after each side; TensorFlow's, rounded once. All but nearest, TF_BILINEAR and TF_BICUBIC smooth when they shrink. */
 typedef enum {
@@ -19,6 +19,13 @@ typedef enum {
   EDGECNN_TF_BILINEAR, EDGECNN_TF_BILINEAR_ANTIALIAS, EDGECNN_TF_BICUBIC, EDGECNN_TF_BICUBIC_ANTIALIAS, EDGECNN_TF_AREA, EDGECNN_TF_NEAREST
 } edgecnn_filter;
 typedef enum { EDGECNN_FLOAT32, EDGECNN_UINT8, EDGECNN_INT8, EDGECNN_INT16 } edgecnn_type;
+
+/* What the file's scores mean: probabilities of a softmax; logits; one probability or one logit, of the second of two classes; independent probabilities or
+ * logits, one a class, of which several or none may hold; probabilities in percent.
+ */
+typedef enum {
+  EDGECNN_SOFTMAX, EDGECNN_LOGITS, EDGECNN_SIGMOID, EDGECNN_LOGIT, EDGECNN_MULTI_LABEL, EDGECNN_MULTI_LABEL_LOGITS, EDGECNN_PERCENT
+} edgecnn_score_kind;
 
 typedef struct {
   const char *name;
@@ -36,9 +43,10 @@ typedef struct {
   int tables;                  /* 1 or channels */
   float output_scale;          /* real = scale * (stored - zero_point), for an integer output */
   int output_zero_point;
-  int gives_probabilities;     /* else edgecnn_probabilities adds the softmax */
+  edgecnn_score_kind score_kind; /* how edgecnn_probabilities makes probabilities of the scores */
+  int scores;                  /* numbers in the output tensor: as many as classes, or one for two classes */
   int classes;
-  const char *const *labels;   /* one an output */
+  const char *const *labels;   /* one a class */
 } edgecnn_model;
 
 /* Red, green, blue bytes as a decoder or a camera gives them. */
@@ -65,10 +73,10 @@ int edgecnn_pixels(const edgecnn_model *model, const edgecnn_image *image, void 
 size_t edgecnn_input_bytes(const edgecnn_model *model);
 size_t edgecnn_output_bytes(const edgecnn_model *model);
 
-/* Probabilities, `classes` of them, from the output tensor: dequantized, with the softmax where the file has none. */
+/* Probabilities, `classes` of them, from the `scores` numbers of the output tensor: dequantized, with the softmax or sigmoid where the file has none. */
 void edgecnn_probabilities(const edgecnn_model *model, const void *output, float *probabilities);
 
-/* Place of the likeliest class; its name is model->labels[place]. */
+/* Place of the likeliest class; its name is model->labels[place]. Of a multi-label network every class of 0.5 or more holds, not the best alone. */
 int edgecnn_best(const edgecnn_model *model, const float *probabilities);
 
 #ifdef __cplusplus

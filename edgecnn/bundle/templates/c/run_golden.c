@@ -83,9 +83,8 @@ static int element(edgecnn_type type) {
 
 static void load(const edgecnn_model *model) {
   void *environment = NULL, *loaded = NULL, *options = NULL, *needs = NULL;
-  const int c = model->channels, planes = model->channels_first;
-  tensor_type in = {element(model->input_type), {4, false, {1, planes ? c : model->height, planes ? model->height : model->width, planes ? model->width : c}, {0}}};
-  tensor_type out = {element(model->output_type), {2, false, {1, model->classes}, {0}}};
+  tensor_type in = {element(model->input_type), {GOLDEN_INPUT_RANK, false, GOLDEN_INPUT_SHAPE, {0}}};
+  tensor_type out = {element(model->output_type), {GOLDEN_OUTPUT_RANK, false, GOLDEN_OUTPUT_SHAPE, {0}}};
   must(litert.create_environment(0, NULL, &environment), "start");
   must(litert.create_model(environment, model->data, model->bytes, &loaded), "read the model");
   must(litert.create_options(&options), "make options");

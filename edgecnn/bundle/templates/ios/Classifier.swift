@@ -21,7 +21,7 @@ public final class Classifier {
         self.model = model
     }
 
-    /// One probability an output, for upright pixels of any size.
+    /// One probability a class, for upright pixels of any size.
     public func probabilities(_ picture: RGB) throws -> [Float] {
         try interpreter.copy(memory(encode(fit(picture, model), model), model.input.dtype), toInputAt: 0)
         try interpreter.invoke()

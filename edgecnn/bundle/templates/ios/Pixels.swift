@@ -408,6 +408,7 @@ private func byteOf(_ data: [UInt8], _ at: Int, _ channel: Int, _ order: Order) 
     case .grey: return (299 * Int(data[at]) + 587 * Int(data[at + 1]) + 114 * Int(data[at + 2]) + 500) / 1000
     case .bgr: return Int(data[at + 2 - channel])
     case .rgb: return Int(data[at + channel])
+    case .rgba: return channel == 3 ? 255 : Int(data[at + channel])
     }
 }
 
@@ -429,14 +430,29 @@ public func numbers(_ memory: Data, _ dtype: DType) -> [Float] {
     }
 }
 
-/// Probabilities from what the output stores.
+/// One probability a class from what the output stores.
 public func answers(_ stored: [Float], _ model: Model = .shipped) -> [Float] {
     let zeroPoint = Double(model.output.zeroPoint)
     let scores = stored.map { value in model.output.scale.map { Float($0 * (Double(value) - zeroPoint)) } ?? value }
-    guard model.softmax, let most = scores.max() else {
+    switch model.scoreKind {
+    case .softmax, .multiLabel: return scores
+    case .percent: return scores.map { $0 / 100 }
+    case .multiLabelLogits: return scores.map(sigmoid)
+    case .sigmoid: return [1 - scores[0], scores[0]]
+    case .logit: return [1 - sigmoid(scores[0]), sigmoid(scores[0])]
+    case .logits: return softmax(scores)
+    }
+}
+
+private func softmax(_ scores: [Float]) -> [Float] {
+    guard let most = scores.max() else {
         return scores
     }
     let grown = scores.map { exp($0 - most) }
     let sum = grown.reduce(0, +)
     return grown.map { $0 / sum }
+}
+
+private func sigmoid(_ logit: Float) -> Float {
+    0.5 * (1 + tanh(0.5 * logit))
 }

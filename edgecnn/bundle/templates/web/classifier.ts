@@ -29,7 +29,7 @@ export class Classifier {
     return new Classifier(ort, await ort.InferenceSession.create(file), model);
   }
 
-  /** One probability an output, for upright pixels of any size. */
+  /** One probability a class, for upright pixels of any size. */
   async probabilities(picture: Rgb): Promise<Float32Array> {
     const answers = await this.session.run({ [this.model.input.name]: this.tensor(picture) });
     const output = answers[this.model.output.name];
@@ -50,7 +50,7 @@ export class Classifier {
   }
 }
 
-/** Every output with its name, likeliest first; outputs before the first label are background. */
+/** Every class with its name, likeliest first (of a multi-label network every one of 0.5 or more holds); classes before the first label are background. */
 export function ranked(row: Float32Array, model: Model = MODEL): Score[] {
   const scores = Array.from(row, (probability, output) => ({ label: model.labels[output - model.labelOffset] ?? "background", probability }));
   return scores.sort((a, b) => b.probability - a.probability);

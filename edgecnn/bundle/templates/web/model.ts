@@ -1,12 +1,18 @@
 // What edgecnn read from the model file when it wrote this bundle. Written by a machine: write the bundle again rather than change it by hand.
 
+/**
+ * Probabilities of a softmax; logits; one probability or one logit, of the second of two classes; independent probabilities or logits, one a class, of which
+ * several or none may hold; probabilities in percent.
+ */
+export type ScoreKind = "softmax" | "logits" | "sigmoid" | "logit" | "multi-label" | "multi-label-logits" | "percent";
+
 export interface Model {
   readonly file: string;
   readonly sha256: string;
   readonly width: number;
   readonly height: number;
-  /** Channels of the input; grey is 0.299 red + 0.587 green + 0.114 blue. */
-  readonly order: "rgb" | "bgr" | "grey";
+  /** Channels of the input; alpha is opaque, grey is 0.299 red + 0.587 green + 0.114 blue. */
+  readonly order: "rgb" | "bgr" | "grey" | "rgba";
   /** The input is (byte - mean) / std, one value a channel in the model's order. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -39,8 +45,8 @@ export interface Model {
     readonly channelsFirst: boolean;
   };
   readonly output: { readonly name: string; readonly scale: number | null; readonly zeroPoint: number };
-  /** The file gives scores that still need softmax. */
-  readonly softmax: boolean;
+  /** What the file's scores mean; `probabilities` in pixels.ts makes one probability a class of them. */
+  readonly scoreKind: ScoreKind;
   /** Outputs before the first label. */
   readonly labelOffset: number;
   readonly labels: readonly string[];

@@ -416,18 +416,40 @@ function byteOf(data: Uint8Array, at: number, channel: number, order: Model["ord
   if (order === "grey") {
     return Math.floor((299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]! + 500) / 1000);
   }
+  if (channel === 3) {
+    return 255;
+  }
   return data[at + (order === "bgr" ? 2 - channel : channel)]!;
 }
 
-/** Probabilities from what the output stores. */
+/** One probability a class from what the output stores. */
 export function probabilities(stored: ArrayLike<number>, model: Model = MODEL): Float32Array {
   const { scale, zeroPoint } = model.output;
   const scores = Float32Array.from(stored, (value) => (scale === null ? value : scale * (value - zeroPoint)));
-  if (!model.softmax) {
-    return scores;
+  switch (model.scoreKind) {
+    case "softmax":
+    case "multi-label":
+      return scores;
+    case "percent":
+      return scores.map((score) => score / 100);
+    case "multi-label-logits":
+      return scores.map(sigmoid);
+    case "sigmoid":
+      return Float32Array.of(1 - scores[0]!, scores[0]!);
+    case "logit":
+      return Float32Array.of(1 - sigmoid(scores[0]!), sigmoid(scores[0]!));
+    case "logits":
+      return softmax(scores);
   }
+}
+
+function softmax(scores: Float32Array): Float32Array {
   const most = scores.reduce((a, b) => Math.max(a, b));
   const grown = scores.map((score) => Math.exp(score - most));
   const sum = grown.reduce((a, b) => a + b);
   return grown.map((value) => value / sum);
+}
+
+function sigmoid(logit: number): number {
+  return 0.5 * (1 + Math.tanh(0.5 * logit));
 }

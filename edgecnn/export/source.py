@@ -1,0 +1,154 @@
+"""Where an export starts from: a Keras model, which is converted, or a float file of another tool, which stays in its own format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edgecnn import zoo
+from edgecnn.card import ORIGINAL, Card
+from edgecnn.errors import BadSetting
+from edgecnn.export import memory
+from edgecnn.export.formats import FORMATS, Format
+from edgecnn.export.interface import Interface
+from edgecnn.runtime.model_files import digest
+from edgecnn.runtime.tensor_shapes import input_layout
+from edgecnn.settings import Export
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgecnn.runtime.contract import Runner
+    from edgecnn.runtime.keras_model import KerasRunner
+
+# Suffix of a float file -> the format in which everything that is derived from it is written.
+OWN_FORMAT = {".tflite": "tflite", ".onnx": "onnx"}
+
+
+class ExportSource(Protocol):
+    """What is exported.
+
+    Attributes:
+        path: of the model or file.
+        can_equalize: whether channels can be made even, which needs the layers of a Keras model.
+    """
+
+    path: Path
+    can_equalize: bool
+
+    def writer(self, suffix: str) -> Format:
+        """The writer of a format, with the ends that its files will have."""
+        ...
+
+    def convert(self, writer: Format) -> Any:
+        """The float32 form that `writer` derives everything from."""
+        ...
+
+    def equalized(self, writer: Format, inputs: np.ndarray) -> Any:
+        """The same with even channels, measured on inputs as the network takes them."""
+        ...
+
+
+@dataclass
+class KerasSource:
+    """A Keras model that is open; any format is converted from it."""
+
+    runner: KerasRunner
+    can_equalize = True
+
+    @property
+    def path(self) -> Path:
+        return self.runner.path
+
+    def writer(self, suffix: str) -> Format:
+        layout = input_layout(self.path, self.runner.input)
+        return FORMATS[suffix](Interface(layout=replace(layout, batch=1)))
+
+    def convert(self, writer: Format) -> Any:
+        content = writer.convert(self.runner.model)
+        memory.release(self.runner.model.count_params())
+        return content
+
+    def equalized(self, writer: Format, inputs: np.ndarray) -> Any:
+        from edgecnn.export.equalize import equalized
+
+        return writer.convert(equalized(self.runner.model, inputs))
+
+
+@dataclass
+class FileSource:
+    """A float .tflite or .onnx that is open; files of its own format are derived from it, with its own names of input and output."""
+
+    runner: Runner
+    can_equalize = False
+
+    @property
+    def path(self) -> Path:
+        return self.runner.path
+
+    def writer(self, suffix: str) -> Format:
+        self._check(suffix)
+        return FORMATS[suffix](self._reader(suffix).interface(self.runner))
+
+    def convert(self, writer: Format) -> Any:
+        return self._reader(writer.suffix).read(self.runner, writer.interface)
+
+    def equalized(self, writer: Format, inputs: np.ndarray) -> Any:
+        raise BadSetting(f"--equalize scales the layers of a Keras model, and {self.path} is a finished file; expected the .keras model, or no --equalize")
+
+    def _check(self, suffix: str) -> None:
+        if suffix != OWN_FORMAT[self.path.suffix.lower()]:
+            raise BadSetting(other_format(self.path, suffix))
+
+    def _reader(self, suffix: str) -> Any:
+        import importlib
+
+        return importlib.import_module(f"edgecnn.export.{suffix}_source")
+
+
+def source_of(runner: Runner) -> ExportSource:
+    """The source behind a model that is open."""
+    return KerasSource(runner) if zoo.is_keras(Path(runner.path)) else FileSource(runner)
+
+
+def derived_card(runner: Runner) -> Card:
+    """The card of what is derived from an open float file: it names that file as the original, so that `validate` finds it, and nothing that was recorded.
+
+    Activations are called otherwise in files of other tools, and ranges of another conversion would not fit.
+    """
+    path = Path(runner.path)
+    sources = {**runner.card.sources, ORIGINAL: path.name}
+    told = {"scheme": "", "ranges": {}, "means": {}, "calibration": {}, "quantization": {}}
+    return replace(runner.card, name=path.stem, weights_sha256=digest(path), sources=sources, **told)
+
+
+def is_float_file(path: Path) -> bool:
+    """Whether a path is a file of a format that edgecnn writes, which can only be exported within it."""
+    return path.suffix.lower() in OWN_FORMAT and not zoo.is_keras(path)
+
+
+def other_format(path: Path, suffix: str) -> str:
+    """Why a file is not written in another format, in words."""
+    own = OWN_FORMAT[path.suffix.lower()]
+    return (
+        f"{path} gives .{own} files only: edgecnn does not translate between formats; expected --{own}, "
+        f"or the model from which it was made (.keras, .h5 or a SavedModel folder) for a .{suffix}"
+    )
+
+
+def settle_formats(path: Path, settings: Export) -> Export:
+    """The settings with the formats that the model can give: of a float file its own one, where nobody asked for the other alone.
+
+    Raises:
+        BadSetting: only the other format is asked for, a number format that its own does not have, or a step that needs a Keras model.
+    """
+    if not is_float_file(path):
+        return settings
+    own = OWN_FORMAT[path.suffix.lower()]
+    if own not in settings.formats:
+        raise BadSetting(other_format(path, settings.formats[0]))
+    if settings.int8.equalize:
+        raise BadSetting(f"--equalize scales the layers of a Keras model, and {path} is a finished file; expected the .keras model, or no --equalize")
+    limits = {f"min_{name}": "" for name, fmt in (("tflite", "tflite"), ("onnxruntime", "onnx")) if fmt != own}
+    return replace(settings, formats=(own,), **limits)
