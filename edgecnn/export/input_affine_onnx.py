@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from edgecnn.export import names
 from edgecnn.export.input_affine import GRAY_LEVEL, Affine, InputRounding, affine_between, affine_ends, rounding_of
 from edgecnn.export.input_affine import with_exact_ranges as _with_exact_ranges
+from edgecnn.export.onnx_padding import with_padding_behind_transpose
 from edgecnn.export.ranges import Ranges
 from edgecnn.sources.graph_preprocessing import conclude
 from edgecnn.sources.graph_preprocessing_onnx import follow_image
@@ -44,7 +45,7 @@ class _Place:
 
 def with_input_affine(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The float model with preprocessing in its first layer, or in one 1x1 convolution before it; `proto` itself where there is nothing to do."""
-    copy = _with_padding_behind_transpose(proto)
+    copy = with_padding_behind_transpose(proto)
     place = _find(copy)
     if place is None:
         return proto
@@ -65,31 +66,6 @@ def with_input_affine(proto: onnx.ModelProto) -> onnx.ModelProto:
 def with_exact_ranges(proto: onnx.ModelProto, ranges: Ranges) -> Ranges:
     """`ranges` with those of the preprocessed image set to what bytes 0 and 255 become."""
     return _with_exact_ranges(follow_image(proto), ranges)
-
-
-def _with_padding_behind_transpose(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which a frame around the preprocessed image [N, H, W, C] comes after the transposition to [N, C, H, W] in place of before it."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    tensor = follow_image(copy)[-1][0]
-    readers = [node for node in copy.graph.node if tensor in node.input]
-    pad = readers[0] if len(readers) == 1 and readers[0].op_type == "Pad" else None
-    behind = [node for node in copy.graph.node if pad is not None and pad.output[0] in node.input]
-    sizes = next((one for one in copy.graph.initializer if pad is not None and len(pad.input) > 1 and one.name == pad.input[1]), None)
-    if len(behind) != 1 or behind[0].op_type != "Transpose" or sizes is None:
-        return copy
-    order = list(_attributes(behind[0])["perm"])
-    moved = numpy_helper.to_array(sizes).reshape(2, -1)[:, order].reshape(-1)
-    name = names.unused(f"{behind[0].output[0]}/pads", {one.name for one in copy.graph.initializer})
-    copy.graph.initializer.append(numpy_helper.from_array(moved, name))
-    transposed, padded = pad.output[0], behind[0].output[0]
-    # The nodes change what they do, and keep their places and the names of what they give.
-    new_pad = helper.make_node("Pad", [transposed, name, *pad.input[2:]], [padded], padded)
-    new_pad.attribute.extend(pad.attribute)
-    new_transpose = helper.make_node("Transpose", [tensor], [transposed], transposed, perm=order)
-    pad.CopyFrom(new_transpose)
-    behind[0].CopyFrom(new_pad)
-    return copy
 
 
 def _find(proto: onnx.ModelProto) -> _Place | None:
@@ -234,7 +210,7 @@ def measure_input_rounding(proto: onnx.ModelProto, quantized: onnx.ModelProto) -
     Returns:
         None where the float model has no preprocessing that is known, or none that is before a convolution.
     """
-    place = _find(_with_padding_behind_transpose(proto))
+    place = _find(with_padding_behind_transpose(proto))
     if place is None or place.gray_level is None:
         return None
     followed = follow_image(quantized)
