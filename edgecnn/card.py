@@ -205,6 +205,9 @@ def loads(text: str | bytes, origin: str | os.PathLike[str]) -> Card:
         untrusted.check_fields(Card, raw)
         if raw.get("label_offset", 0) < 0:
             raise ValueError(f"label_offset is {raw['label_offset']}, expected 0 or more")
+        for split, figures in raw.get("accuracy", {}).items():
+            if not {"total", "top1"} <= set(figures):
+                raise ValueError(f"accuracy.{split} has {', '.join(figures) or 'nothing'}, expected total and top1")
         raw["preprocessing"] = Preprocessing(**raw["preprocessing"])
         raw["labels"] = tuple(raw.get("labels", ()))
         raw["data"] = DataRef(**raw["data"]) if raw.get("data") else None

@@ -106,6 +106,12 @@ def test_a_wrong_field_is_named(change: dict[str, object], place: str) -> None:
 CARD = json.loads((ROOT / "models" / "mobilenet.json").read_text())
 
 
+@pytest.mark.parametrize("figures", [{}, {"top1": 0.5}, {"total": 5.0}, {"top1": "a", "total": 5}])
+def test_an_accuracy_has_its_figures(figures: dict[str, object]) -> None:
+    with pytest.raises(BadFile, match=r"accuracy\.test"):
+        cards.loads(json.dumps({**CARD, "accuracy": {"test": figures}}), "net.json")
+
+
 @pytest.mark.parametrize("value", [None, True, 1, -1, 10**400, "x", [], {}, [1], {"a": 1}, 1e308], ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("key", CARD)
 def test_no_value_of_a_card_is_a_bug(key: str, value: object) -> None:
