@@ -225,11 +225,21 @@ def path_of(model: str | os.PathLike[str]) -> Path:
 
 
 def read(model: str | os.PathLike[str]) -> Card | None:
-    """The card beside a model file, or None when there is none."""
+    """The card beside a model file; None when there is none, or when the JSON there is somebody else's, such as what Keras' `to_json` gives."""
     path = path_of(model)
     if not path.exists():
         return None
-    return loads(files.read_bytes(path, "model card"), path)
+    content = files.read_bytes(path, "model card")
+    return None if _is_foreign(content) else loads(content, path)
+
+
+def _is_foreign(content: bytes) -> bool:
+    """Whether this is a whole JSON document, and no card."""
+    try:
+        raw = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return "edgecnn_card" not in raw if isinstance(raw, dict) else True
 
 
 def check_place(model: str | os.PathLike[str]) -> None:

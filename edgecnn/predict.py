@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn import labels as label_files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting
+from edgecnn.formats.keras.trust import trusting
 from edgecnn.runtime.contract import Runner
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def load(
     preprocessing: Preprocessing | GivenInput | None = None,
     data: str | os.PathLike[str] | None = None,
     threads: int = 1,
+    trust_code: bool = False,
+    custom_objects: str | os.PathLike[str] | None = None,
 ) -> Predictor:
     """Open a .keras, .tflite or .onnx file for naming pictures.
 
@@ -82,6 +85,7 @@ def load(
         label_offset: outputs before the first label; None takes it from the card, else 0.
         preprocessing: how pictures become the input; what is not said is taken from evidence, see `edgecnn.sources.open_classifier`.
         data: labeled photos on which is measured what nothing else says.
+        trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         threads: processor threads that one run may use.
 
     Raises:
@@ -92,7 +96,8 @@ def load(
         labels = label_files.read_labels(labels)
     from edgecnn.sources.open_classifier import open_classifier
 
-    classifier = open_classifier(path, given=preprocessing, labels=tuple(labels or ()), label_offset=label_offset, data=data, threads=threads)
+    with trusting(trust_code, custom_objects):
+        classifier = open_classifier(path, given=preprocessing, labels=tuple(labels or ()), label_offset=label_offset, data=data, threads=threads)
     names = classifier.labels
     outputs = label_files.for_outputs(names.labels, classifier.runner.classes, names.label_offset, Path(path))
     return Predictor(classifier.runner, outputs, classifier.input)

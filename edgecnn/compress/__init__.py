@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.door import open_door
+from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Compress
 
@@ -65,6 +66,8 @@ def compress(
     preprocessing: Preprocessing | GivenInput | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
+    trust_code: bool = False,
+    custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
     fresh: bool = False,
     teacher: str | os.PathLike[str] | None = None,
@@ -83,6 +86,7 @@ def compress(
         preprocessing: for models without a card.
         out: folder to write to; the model's own when left out.
         name: of the result; the model's with what was done, such as `mobilenet-prune50-qat`, when left out.
+        trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         progress: told of every step.
         fresh: start over although a compression was cut off.
         teacher: a .keras file of the same answers, which are learnt beside the labels; the model itself when left out.
@@ -95,10 +99,11 @@ def compress(
     """
     from edgecnn.compress import run
 
-    return run.run(
-        model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher, labels=tuple(labels),
-        label_offset=label_offset,
-    )  # fmt: skip
+    with trusting(trust_code, custom_objects):
+        return run.run(
+            model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher, labels=tuple(labels),
+            label_offset=label_offset,
+        )  # fmt: skip
 
 
 open_door(__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.door import open_door
+from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Export
 
@@ -53,6 +54,8 @@ def export(
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     strict: bool = False,
+    trust_code: bool = False,
+    custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> list[Exported]:
     """Write a model in every scheme and format that `settings` name.
@@ -68,6 +71,7 @@ def export(
         out: folder to write to; the model's own when left out.
         name: stem of the files; the model's when left out.
         strict: refuse a data set with a corrupt picture.
+        trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         progress: told of every step.
 
     Raises:
@@ -76,9 +80,10 @@ def export(
     """
     from edgecnn.export import job
 
-    return job.run(
-        model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, strict=strict, progress=progress
-    )
+    with trusting(trust_code, custom_objects):
+        return job.run(
+            model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, strict=strict, progress=progress
+        )
 
 
 def record_ranges(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int = 200, progress: Progress = SILENT) -> Card:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgecnn.card import Preprocessing
 from edgecnn.door import open_door
 from edgecnn.export import Exported
+from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Budget, Export, PostTraining, Search
 
@@ -88,6 +89,8 @@ def optimize(
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     fresh: bool = False,
+    trust_code: bool = False,
+    custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> list[Found]:
     """Search combinations of number format, channels, pruning, clustering and training under rounding for the smallest or the fastest file within a limit.
@@ -100,6 +103,7 @@ def optimize(
     Args:
         model: a .keras or .h5 file, or the name of a model under `models/`.
         search: limit, goal, and what is tried.
+        trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         data, preprocessing, labels, out, name, fresh, progress: as in `within`.
 
     Raises:
@@ -107,7 +111,10 @@ def optimize(
     """
     from edgecnn.optimize import search as room
 
-    return room.run(model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, fresh=fresh, progress=progress)
+    with trusting(trust_code, custom_objects):
+        return room.run(
+            model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, fresh=fresh, progress=progress
+        )
 
 
 def within(

@@ -106,9 +106,11 @@ def load(path: Path) -> keras.Model:
         UnsafeModelError: it would run code of its author.
         BadFile: damaged, made of layers that Keras does not know, without a fixed graph, or with a weight that is NaN or infinite.
     """
-    model = load_checked(path).model
-    _check_weights(path, model)
-    return _main(model)
+    loaded = load_checked(path)
+    _check_weights(path, loaded.model)
+    model = _main(loaded.model)
+    model.loading_notes = loaded.notes
+    return model
 
 
 def _check_weights(path: Path, model: keras.Model) -> None:

@@ -48,6 +48,8 @@ def open_with_card(
             card = replace(card, preprocessing=runner.preprocessing, ranges={}, means={}, calibration={})
     else:
         card = _new_card(classifier, data)
+        for note in getattr(getattr(runner, "model", None), "loading_notes", ()):
+            progress.step(f"{path}: {note}")
         progress.step(f"{path}: input {classifier.input.text}")
         if card.labels:
             progress.step(f"{path}: classes named by {card.label_source}: {', '.join(card.labels[:4])}{', ...' if len(card.labels) > 4 else ''}")

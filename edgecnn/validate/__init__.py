@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Union
 
 from edgecnn.door import open_door
+from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Doctor, Limits
 
@@ -40,6 +41,8 @@ def validate(
     doctor: Doctor | None = None,
     profile: bool = False,
     write_calibration: bool = False,
+    trust_code: bool = False,
+    custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Measure accuracy, agreement, size and latency of files, each beside its original.
@@ -65,6 +68,7 @@ def validate(
         doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
         write_calibration: fit a calibration of the scores on val and store it, in a .tflite and as NAME.calibration.csv beside any file.
+        trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         profile: measure also what starting costs, which operators take the time, and the processor's peak; takes seconds a file.
 
     Raises:
@@ -82,7 +86,8 @@ def validate(
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
         profile=profile, calibrate=write_calibration,
     )  # fmt: skip
-    return session.run(paths, asked, progress)
+    with trusting(trust_code, custom_objects):
+        return session.run(paths, asked, progress)
 
 
 open_door(__name__)

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgecnn.errors import BadSetting
@@ -56,6 +56,26 @@ def current() -> LoadingOptions:
     values = json.loads(text)
     size = values.get("image_size")
     return LoadingOptions(**{**values, "image_size": tuple(size) if size else None})
+
+
+@contextlib.contextmanager
+def trusting(trust_code: bool = False, custom_objects: str | os.PathLike[str] | None = None) -> Iterator[None]:
+    """What the functions of the library are told about trust, for everything that they open.
+
+    Args:
+        trust_code: run code that a model file holds, such as Lambda layers.
+        custom_objects: a Python file with the layers of the model, which is executed.
+
+    Raises:
+        BadSetting: no such file.
+    """
+    options = current()
+    if trust_code:
+        options = replace(options, trust_code=True)
+    if custom_objects is not None:
+        options = replace(options, custom_objects=str(Path(custom_objects).resolve()))
+    with use(options):
+        yield
 
 
 @contextlib.contextmanager
