@@ -99,7 +99,7 @@ def _all_formats(job: _Job, settings: Export, twin: Callable[[], Opened]) -> lis
     """
     written, failed = [], []
     for suffix in settings.formats:
-        climb = Climb(job.budget, job.progress)
+        climb = Climb(job.budget, job.progress, can_equalize=job.opened.source.can_equalize)
 
         def trained(suffix: str = suffix) -> Bench:
             return Bench(Workshop(suffix, twin(), job.progress), job.val, "qat")

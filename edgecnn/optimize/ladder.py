@@ -64,10 +64,12 @@ class Climb:
 
     Attributes:
         rungs: those that were measured, in their order.
+        ways: to int8 without training, those that the model allows.
     """
 
-    def __init__(self, budget: Budget, progress: Progress) -> None:
+    def __init__(self, budget: Budget, progress: Progress, *, can_equalize: bool = True) -> None:
         self.budget, self.progress = budget, progress
+        self.ways = tuple(way for way in WAYS if can_equalize or not way.equalize)
         self.rungs: list[Rung] = []
 
     def run(self, bench: Bench, first: PostTraining, trained: Callable[[], Bench]) -> Rung | None:
@@ -78,8 +80,7 @@ class Climb:
             first: the way that was asked for.
             trained: makes the bench of the same network trained under int8's rounding; called if nothing else helps.
         """
-        ways = [way for way in WAYS if bench.workshop.source.can_equalize or not way.equalize]
-        found = self._up(bench, (first, *(way for way in ways if way != first)))
+        found = self._up(bench, (first, *(way for way in self.ways if way != first)))
         if found is None and self.budget.quantize is not None:
             found = self._up(trained(), WAYS_TRAINED)
         return found
