@@ -10,7 +10,6 @@ from miniatures import miniature
 
 from edgecnn.catalog import CATALOG
 from edgecnn.compress.legacy_keras import to_legacy
-from edgecnn.errors import BadSetting
 
 # Grouped and separable convolutions, squeeze-excite, hard swish, concatenations, batch norms before and after what they belong to.
 SOME = ("lenet", "squeezenet", "mobilenet_v3_small", "xception", "resnext29_8x64d", "densenet_bc_100_12", "darknet19")
@@ -52,19 +51,26 @@ def functional(*chain: keras.Layer) -> keras.Model:
     return keras.Model(source, x)
 
 
-def test_what_has_no_twin_is_refused_by_name():
-    with pytest.raises(BadSetting, match="layer 'odd' is a GaussianNoise, which TF-MOT's Keras does not have"):
-        to_legacy(functional(layers.GaussianNoise(0.1, name="odd")))
+def assert_same(net: keras.Model) -> None:
+    """Here and in tf_keras, on images that are the same."""
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(to_legacy(net).model(images, training=True).numpy(), keras.ops.convert_to_numpy(net(images)), atol=1e-5)
 
 
-def test_a_layer_that_is_called_twice_is_refused():
+def test_what_has_no_twin_is_run_by_keras_3():
+    net = functional(layers.LayerNormalization(name="odd"), layers.GaussianNoise(0.1))
+    assert_same(net)
+    assert [len(variables) for variables in to_legacy(net).variables.values()] == [2, 0]
+
+
+def test_a_layer_that_is_called_twice_has_one_twin():
     twice = layers.Conv2D(3, 3, padding="same", name="twice")
-    with pytest.raises(BadSetting, match="layer 'twice' is called 2 times"):
-        to_legacy(functional(twice, twice))
+    net = functional(twice, twice)
+    assert_same(net)
+    assert len(to_legacy(net).model.trainable_variables) == 2
 
 
-def test_an_operation_between_layers_is_refused():
+def test_operations_between_layers_are_run_by_keras_3():
     source = keras.Input((8, 8, 3), name="image")
-    net = keras.Model(source, layers.Flatten(name="flat")(source * 2.0))
-    with pytest.raises(BadSetting, match="takes the result of the operation"):
-        to_legacy(net)
+    first, second = keras.ops.split(source * 2.0, [1], axis=-1)
+    assert_same(keras.Model(source, layers.Flatten(name="flat")(keras.ops.concatenate([second, first], -1))))
