@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import ordinary_models
 import pytest
 from keras import layers
 from ordinary_models import MODELS, SIZE, stirred
@@ -20,6 +21,7 @@ from edgecnn.compress.legacy_keras import to_legacy
 from edgecnn.compress.quantize_aware import outputs, prefix
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import BadData, BadFile
+from edgecnn.formats.keras.trust import LoadingOptions, use
 from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import FINE_TUNING, Channels, Compress, Prune, QuantizeAware
 
@@ -113,17 +115,18 @@ def done(net: keras.Model, folder: Path, data: Dataset, **about):
         pytest.param("one_sigmoid", {"channels": Channels(0.2, multiple=1, least=2)}, marks=pytest.mark.slow),
         pytest.param("tutorial_with_augmentation", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("nested_base_with_preprocess_input", PRUNED | ROUNDED, marks=pytest.mark.slow),
-        pytest.param("caffe_order_in_the_graph", ROUNDED, marks=pytest.mark.slow), pytest.param("layer_made_of_layers", PRUNED, marks=pytest.mark.slow),
+        pytest.param("caffe_order_in_the_graph", ROUNDED, marks=pytest.mark.slow),
         pytest.param("mixed_half_precision", ROUNDED, marks=pytest.mark.slow), pytest.param("fixed_batch", ROUNDED, marks=pytest.mark.slow),
-        pytest.param("softmax_by_operations", PRUNED, marks=pytest.mark.slow), pytest.param("shared_layers", ROUNDED, marks=pytest.mark.slow),
+        pytest.param("softmax_by_operations", ROUNDED, marks=pytest.mark.slow), pytest.param("shared_layers", ROUNDED, marks=pytest.mark.slow),
         pytest.param("resizing_of_any_size", ROUNDED, marks=pytest.mark.slow), pytest.param("mobilenet_v3_whole", ROUNDED, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_what_is_written_is_read_by_keras_alone_and_judged_right(name, steps, tmp_path):
     net, gray = stirred(MODELS[name]()), name.startswith("gray")
+    preprocessing = Preprocessing(SIZE, SIZE, "grey", mean=(0.0,), std=(1.0,)) if gray else RAW
     data = colors(("no", "yes") if net.output_shape[-1] == 1 else TEN)
     before = scores(net, np.zeros((1, *(side or SIZE for side in net.inputs[0].shape[1:])), "float32"))
-    result = done(net, tmp_path, data, preprocessing=replace(RAW, order="grey") if gray else RAW, **steps)
+    result = done(net, tmp_path, data, preprocessing=preprocessing, **steps)
     written = keras.saving.load_model(result.path, compile=False)
     assert (written.inputs[0].dtype, written.inputs[0].shape[0], written.output_shape[1:]) == (
         net.inputs[0].dtype,
@@ -148,11 +151,24 @@ def test_what_is_written_is_read_by_keras_alone_and_judged_right(name, steps, tm
     assert before.shape[1] == after.shape[1]
 
 
+def test_a_layer_of_other_layers_becomes_these(tmp_path):
+    """Its author's class is not needed any more; one with weights of its own stays, and needs it."""
+    data, definitions = colors(TEN), LoadingOptions(custom_objects=ordinary_models.__file__)
+    with use(definitions):
+        result = done(MODELS["layer_made_of_layers"](), tmp_path, data, **PRUNED)
+        whole = done(MODELS["layer_with_its_own_weight"](), tmp_path, data, name="whole", **PRUNED)
+    written = keras.saving.load_model(result.path, compile=False)
+    answers = told(scores(written, data.splits["test"].pictures.astype("float32")))
+    assert result.changes[1].after == pytest.approx((answers == data.splits["test"].labels).mean())
+    with pytest.raises((TypeError, ValueError), match="Scaled"):
+        keras.saving.load_model(whole.path, compile=False)
+
+
 def test_a_fine_tuning_learns_one_sigmoid(tmp_path):
     """From a network that knows nothing: with the wrong loss or the wrong targets it would stay at a half."""
     keras.utils.set_random_seed(1)
-    train = replace(QUICK, epochs=6, learning_rate=3e-3, teacher_share=0.0, batch_size=8)
-    result = done(MODELS["one_sigmoid"](), tmp_path, colors(("no", "yes")), quantize=QuantizeAware(observe=1), train=train)
+    train = replace(QUICK, epochs=6, learning_rate=3e-4, teacher_share=0.0, batch_size=8)
+    result = done(MODELS["one_sigmoid"](), tmp_path, colors(("no", "yes")), prune=Prune(0.1), train=train)
     assert result.changes[1].after >= 0.9
 
 
