@@ -22,7 +22,7 @@ class Answers:
         ending: `softmax` or `sigmoid` where the network ends in it, so that there are logits before it; "" where the scores themselves are learnt.
         rows: targets of each class, float32 [classes, scores]; None where nobody knows which output means which class.
         width: number of scores.
-        several: whether several classes may hold for one image of the data.
+        several: whether several classes may hold for one image: the data say so, or nobody knows and the scores are independent.
     """
 
     kind: ScoreKind
@@ -104,7 +104,7 @@ def answers_of(card: Card, data: Dataset, width: int, kind: ScoreKind, ending: s
         )
     several = any(getattr(split, "targets", None) is not None for split in data.splits.values())
     if outputs is None:
-        return Answers(kind, None, width, several, ending)
+        return Answers(kind, None, width, several or kind.is_multi_label, ending)
     places = outputs + card.label_offset
     rows = places.astype(np.float32)[:, None] if width == 1 else np.eye(width, dtype=np.float32)[places]
     return Answers(kind, rows, width, several, ending)

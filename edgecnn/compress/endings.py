@@ -45,8 +45,10 @@ def operation_of(net: keras.Model, name: str) -> keras.Operation:
 def _activation(operation: Any) -> str:
     """`softmax` or `sigmoid` where something is that activation and nothing else."""
     kind = type(operation).__name__
-    if kind in ("Softmax", "Sigmoid"):
-        return kind.lower()
+    if kind == "Sigmoid":
+        return "sigmoid"
+    if kind == "Softmax":
+        return "softmax" if operation.axis in (-1, len(operation.output.shape) - 1) else ""
     name = getattr(getattr(operation, "activation", None), "__name__", "")
     return name if name in ENDINGS and kind == "Activation" else ""
 

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from edgecnn.arch.blocks import MOMENTUM
 from edgecnn.card import Preprocessing
 from edgecnn.compress.endings import ending_of
 from edgecnn.compress.flat_check import check_same_scores
@@ -69,12 +70,10 @@ class _Flattening:
         """What a layer of Keras gives."""
         if does_nothing(layer, args[0] if args else None):
             return args[0]
-        config = layer.get_config()
-        activation = config.get("activation") if type(layer).__name__ in WITH_ACTIVATION else None
-        apart = isinstance(activation, str) and activation not in FUSED
+        config, apart = layer.get_config(), _activation_apart(layer)
         copy = self._copy(layer, {**config, "activation": "linear"} if apart else config)
         result = copy(*args, **kwargs)
-        return keras.layers.Activation(activation, name=self._unused(f"{copy.name}_{activation}"))(result) if apart else result
+        return keras.layers.Activation(apart, name=self._unused(f"{copy.name}_{apart}"))(result) if apart else result
 
     def _foreign(self, layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         """What a layer of another author gives: by what it is made of, where that can be told, else by itself."""
@@ -91,6 +90,8 @@ class _Flattening:
         config = {**config, "dtype": "float32", "name": self._unused(layer.name)}
         if type(layer).__name__ == "Normalization":
             config |= _statistics(layer)
+        if "momentum" in config:  # with 0.99 of Keras or 0.999 of keras.applications, statistics would not follow the weights in an epoch or two
+            config["momentum"] = min(config["momentum"], MOMENTUM)
         copy = type(layer).from_config(config)
         copy.trainable = True
         self.copies[id(layer)] = layer, copy
@@ -120,6 +121,12 @@ def is_foreign(layer: keras.Layer) -> bool:
     return not type(layer).__module__.startswith("keras.") or isinstance(layer, keras.layers.Lambda | keras.Model)
 
 
+def _activation_apart(layer: keras.Layer) -> str:
+    """Name of the activation inside of a layer that becomes a layer of its own; "" where there is none."""
+    activation = layer.get_config().get("activation") if type(layer).__name__ in WITH_ACTIVATION else None
+    return activation if isinstance(activation, str) and activation not in FUSED else ""
+
+
 def _statistics(layer: keras.layers.Normalization) -> dict[str, list[float] | float]:
     """What a layer was adapted to, as arguments: the copy has no weights that must be adapted again."""
     flat = {name: np.asarray(keras.ops.convert_to_numpy(getattr(layer, name))).reshape(-1).tolist() for name in ("mean", "variance")}
@@ -137,13 +144,19 @@ def is_flat(model: keras.Model, shape: tuple[int | None, ...]) -> bool:
     tensor = model.inputs[0]
     if tuple(tensor.shape) != shape or _dtype(tensor) != "float32" or shape[0] is not None or not operations:
         return False
-    plain = all(
-        isinstance(one, keras.Layer) and not isinstance(one, keras.Model) and not is_foreign(one) and one.compute_dtype == "float32" and one.trainable
-        for one in operations
-    )
-    once = all(len(one._inbound_nodes) == 1 for one in operations)
-    random = any("image_preprocessing" in type(one).__module__ for one in operations)
-    return plain and once and not random and ending_of(model).activation == "softmax"
+    return all(_is_ready(one) for one in operations) and ending_of(model).activation == "softmax"
+
+
+def _is_ready(operation: Any) -> bool:
+    """Whether something can be fine-tuned as it is: a layer of Keras in float32 that learns, is called once, and has nothing in it that must come apart."""
+    if not isinstance(operation, keras.Layer) or isinstance(operation, keras.Model) or is_foreign(operation) or len(operation._inbound_nodes) != 1:
+        return False
+    slow = getattr(operation, "momentum", 0) > MOMENTUM
+    return operation.compute_dtype == "float32" and operation.trainable and not slow and not _activation_apart(operation) and not _is_random(operation)
+
+
+def _is_random(layer: keras.Layer) -> bool:
+    return "image_preprocessing" in type(layer).__module__
 
 
 def flatten_model(model: keras.Model, preprocessing: Preprocessing, path: Path) -> FlatModel:
