@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import ordinary_models
 import pytest
+from keras import layers
 from ordinary_models import MODELS, SIZE, stirred
 
 from edgecnn.card import Card, DataRef, Preprocessing
