@@ -226,3 +226,17 @@ def test_a_model_that_looks_at_its_neighbours_is_refused():
     net = keras.Model(source, layers.Softmax(axis=0)(layers.Dense(4)(x)))
     with pytest.raises(BadFile, match="look at other images of the batch"):
         flatten_model(net, RAW, Path("theirs.keras"))
+
+
+def test_folded_batch_norms_stay_as_they_are():
+    """Statistics of 0 and 1 say that a converter has folded them away."""
+    source = keras.Input((SIZE, SIZE, 3))
+    norms = [layers.BatchNormalization(momentum=0.5, name=name) for name in ("folded", "alive")]
+    net = keras.Model(source, layers.Softmax()(layers.Dense(4)(layers.Flatten()(norms[1](norms[0](source))))))
+    norms[1].set_weights([np.ones(3), np.zeros(3), np.full(3, 0.5), np.full(3, 2.0)])
+    legacy = to_legacy(flatten_model(net, RAW, Path("theirs.keras")).net)
+    images = np.random.default_rng(0).uniform(0, 255, (8, SIZE, SIZE, 3)).astype("float32")
+    legacy.model(images, training=True)
+    moved = {name: not np.array_equal(variables[2].numpy(), norm.moving_mean.numpy()) for (name, variables), norm in zip(
+        [(name, legacy.variables[name]) for name in ("folded", "alive")], norms, strict=True)}  # fmt: skip
+    assert moved == {"folded": False, "alive": True}
