@@ -110,10 +110,11 @@ def done(net: keras.Model, folder: Path, data: Dataset, **about):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
-        ("one_sigmoid", ROUNDED), ("one_logit", PRUNED), ("independent_sigmoids", PRUNED), ("percent", ROUNDED), ("gray_without_channels", PRUNED),
-        ("bytes_in", {"channels": Channels(0.2, multiple=1, least=2)}), ("many_activations", ROUNDED), ("branches", PRUNED | ROUNDED),
+        ("one_sigmoid", ROUNDED), ("one_logit", PRUNED), ("independent_sigmoids", PRUNED), ("gray_without_channels", PRUNED),
+        ("bytes_in", {"channels": Channels(0.2, multiple=1, least=2)}),
+        pytest.param("many_activations", ROUNDED, marks=pytest.mark.slow), pytest.param("branches", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("one_sigmoid", {"channels": Channels(0.2, multiple=1, least=2)}, marks=pytest.mark.slow),
-        pytest.param("tutorial_with_augmentation", PRUNED | ROUNDED, marks=pytest.mark.slow),
+        pytest.param("percent", ROUNDED, marks=pytest.mark.slow), pytest.param("tutorial_with_augmentation", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("nested_base_with_preprocess_input", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("caffe_order_in_the_graph", ROUNDED, marks=pytest.mark.slow),
         pytest.param("mixed_half_precision", ROUNDED, marks=pytest.mark.slow), pytest.param("fixed_batch", ROUNDED, marks=pytest.mark.slow),
