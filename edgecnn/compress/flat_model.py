@@ -93,7 +93,7 @@ class _Flattening:
         if "momentum" in config:  # with 0.99 of Keras or 0.999 of keras.applications, statistics would not follow the weights in an epoch or two
             config["momentum"] = min(config["momentum"], MOMENTUM)
         copy = type(layer).from_config(config)
-        copy.trainable = True
+        copy.trainable = not is_unused_norm(layer)
         self.copies[id(layer)] = layer, copy
         return copy
 
@@ -152,7 +152,22 @@ def _is_ready(operation: Any) -> bool:
     if not isinstance(operation, keras.Layer) or isinstance(operation, keras.Model) or is_foreign(operation) or len(operation._inbound_nodes) != 1:
         return False
     slow = getattr(operation, "momentum", 0) > MOMENTUM
-    return operation.compute_dtype == "float32" and operation.trainable and not slow and not _activation_apart(operation) and not _is_random(operation)
+    return (
+        operation.compute_dtype == "float32"
+        and operation.trainable
+        and not slow
+        and not is_unused_norm(operation)
+        and not _activation_apart(operation)
+        and not _is_random(operation)
+    )
+
+
+def is_unused_norm(layer: keras.Layer) -> bool:
+    """Whether a batch norm has the statistics that it was born with, because what it did was folded into a kernel: in training it would normalize again."""
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    mean, variance = (keras.ops.convert_to_numpy(value) for value in (layer.moving_mean, layer.moving_variance))
+    return bool((mean == 0).all() and (variance == 1).all())
 
 
 def _is_random(layer: keras.Layer) -> bool:

@@ -143,7 +143,8 @@ def _twin(job: _Job, stack: ExitStack) -> Callable[[], Opened]:
         if not made:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             asked = Compress(quantize=job.budget.quantize, train=job.budget.train)
-            path = compressed(job.opened.original.path, asked, job.data, job.opened.original.preprocessing, job.cache, place, job.progress)
+            original, names = job.opened.original, job.opened.card.labels
+            path = compressed(original.path, asked, job.data, original.preprocessing, job.cache, place, job.progress, labels=names)
             card = job.opened.card
             opened = open_model(path, job.opened.settings, data=job.data, preprocessing=card.preprocessing, labels=card.labels, progress=job.progress)
             trained = opened.card

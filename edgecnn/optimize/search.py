@@ -119,7 +119,7 @@ class _Job:
         preprocessing = self.meter.preprocessing
         return compressed(
             wish.parent.model, wish.compress, self.meter.data, preprocessing, self.meter.cache, self.meter.folder / wish.name, self.progress,
-            name=f"{self.path.stem}-{wish.name}", teacher=self.path if wish.parent.kind else None,
+            name=f"{self.path.stem}-{wish.name}", teacher=self.path if wish.parent.kind else None, labels=self.meter.labels,
         )  # fmt: skip
 
     def written(self, everyone: list[Candidate], test: Callable[[], Judge]) -> list[Found]:
