@@ -97,7 +97,7 @@ def external_data_missing(here: Path, model: Path) -> list[object]:
 
 
 def wrong_dtype(here: Path, model: Path) -> list[object]:
-    return ["predict", onnx_file(here / "int64.onnx", dtype="INT64"), picture(here / "a.png")]
+    return ["predict", onnx_file(here / "uint16.onnx", dtype="UINT16"), picture(here / "a.png")]
 
 
 def fewer_labels_than_outputs(here: Path, model: Path) -> list[object]:
@@ -142,7 +142,7 @@ CASES = {
     nan_weights: "NaN",
     two_inputs: "2 inputs",
     external_data_missing: "split.",
-    wrong_dtype: "int64",
+    wrong_dtype: "uint16",
     fewer_labels_than_outputs: "10 outputs and 2 labels",
     fewer_labels_in_export: "labels",
     read_only_folder: "cannot write",
@@ -196,7 +196,7 @@ def test_misspelt_file_gets_the_nearest(exported: Path) -> None:
 def test_onnx_of_a_fixed_batch_answers_as_one_of_an_open_batch(tmp_path: Path) -> None:
     """Its batch is filled up, which is better than being refused."""
     shown = picture(tmp_path / "a.png", shade=200)
-    open_batch, fixed = (edgecnn("predict", onnx_file(tmp_path / f"{n}.onnx", batch=n), shown, "--json") for n in (None, 4))
+    open_batch, fixed = (edgecnn("predict", onnx_file(tmp_path / f"{n}.onnx", batch=n), shown, "--json", "--preprocess", "tf") for n in (None, 4))
     assert (fixed.code, fixed.out) == (0, open_batch.out)
 
 

@@ -19,11 +19,11 @@ from edgecnn.bundle import Context, android, apps, bundle, c, c_text, golden, io
 from edgecnn.bundle.traps import signature
 from edgecnn.card import Preprocessing
 from edgecnn.runtime import describe, open_model
-from edgecnn.runtime.base import input_layout
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.preprocess import Encoder
 from edgecnn.runtime.scores import ScoreKind, to_probabilities
 from edgecnn.runtime.start import filled
+from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.validate.doctor import trial
 from edgecnn.validate.doctor.levels import Input
 from edgecnn.validate.doctor.mistakes import RIGHT

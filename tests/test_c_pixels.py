@@ -97,7 +97,7 @@ def test_logits_get_their_softmax_and_names_any_characters(tmp_path):
     names = ['a "quoted" \\ one??/', "Grüße", "*/ int x;", *"defghij"]
     folder = bundle(FLOAT, "c", out=tmp_path / "b", count=1, labels=names).folder
     source = folder / "model_mobilenet.c"
-    source.write_text(source.read_text().replace(".gives_probabilities = 1", ".gives_probabilities = 0"))
+    source.write_text(source.read_text().replace(".score_kind = EDGECNN_SOFTMAX", ".score_kind = EDGECNN_LOGITS"))
     loaded, model = library(folder, "model_mobilenet")
     logits, row = np.linspace(-3, 90, 10, dtype=np.float32), np.empty(10, np.float32)
     loaded.edgecnn_probabilities(model, ctypes.c_void_p(logits.ctypes.data), ctypes.c_void_p(row.ctypes.data))

@@ -158,9 +158,8 @@ def test_preprocessing_of_a_file_without_card(tmp_path: Path) -> None:
     red = tmp_path / "red.png"
     Image.new("RGB", (16, 16), (255, 0, 0)).save(red)
     model = onnx_file(tmp_path / "tiny.onnx")
-    rgb, bgr, shifted = (
-        json.loads(edgecnn("predict", model, red, "--json", *more).out)[str(red)] for more in ([], ["--order", "bgr"], ["--mean", 0, "--std", 255])
-    )
+    ways = (["--preprocess", "tf"], ["--preprocess", "tf", "--order", "bgr"], ["--mean", 0, "--std", 255])
+    rgb, bgr, shifted = (json.loads(edgecnn("predict", model, red, "--json", *more).out)[str(red)] for more in ways)
     assert rgb != bgr
     assert rgb != shifted
 

@@ -16,6 +16,7 @@ from PIL import Image
 from test_validate import CLASSES, PREPROCESSING, reordered, shop  # noqa: F401 - a fixture
 
 from edgecnn import data
+from edgecnn.card import Preprocessing
 from edgecnn.errors import BadData
 from edgecnn.progress import SILENT
 from edgecnn.runtime import open_model
@@ -169,7 +170,8 @@ def test_every_kind_of_input_is_fed_as_its_runner_feeds_it(name, tmp_path):
     else:
         tiny_nets.tflite(net, path, integer=not grey, io="float32" if grey else "int8")
     pictures = tiny_nets.pictures(20)
-    with closing(open_model(path)) as runner:
+    wanted = Preprocessing(16, 16, "grey" if grey else "rgb", (128.0,), (128.0,))
+    with closing(open_model(path, preprocessing=wanted)) as runner:
         stream = [io.BytesIO() for _ in pictures]
         for each, pixels in zip(stream, pictures, strict=True):
             Image.fromarray(pixels).save(each, "PNG")

@@ -92,7 +92,7 @@ FLAT = [("Flatten", ["x"], "row"), ("MatMul", ["row", "flat"], "y")]
 
 
 def fits_one_size(here: Path) -> list[object]:
-    return ["predict", odd_net(here / "odd.onnx", FLAT, size="side"), picture(here / "a.png"), "--image-size", 20]
+    return ["predict", odd_net(here / "odd.onnx", FLAT, size="side"), picture(here / "a.png"), "--image-size", 20, "--preprocess", "tf"]
 
 
 def cannot_be_timed(here: Path) -> list[object]:
@@ -104,7 +104,7 @@ def answers_one_of_many(here: Path) -> list[object]:
     for kind in ("cat", "dog", "elk"):
         for i in range(20):
             picture(here / f"pets/{kind}/{i}.png", shade=12 * i + len(kind))
-    return ["validate", here / "odd.onnx", "--data", here / "pets", "--no-latency"]
+    return ["validate", here / "odd.onnx", "--data", here / "pets", "--no-latency", "--preprocess", "tf"]
 
 
 def whole_numbers_for_an_app(here: Path) -> list[object]:

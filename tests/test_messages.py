@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, edgecnn, onnx_file, picture
 
-from edgecnn.cli import COMMANDS
+from edgecnn.cli import COMMANDS, options
 from edgecnn.cli.parser import Parser
 
 # Options of other people's programs that edgecnn calls or speaks of, and those that stand before a command.
@@ -29,6 +29,7 @@ def options_of_commands() -> set[str]:
     for name in COMMANDS:
         parser = Parser(prog=name, description=None)
         importlib.import_module(f"edgecnn.cli.commands.{name}").add(parser)
+        options.add_trust(parser)
         found |= {option for action in parser._actions for option in action.option_strings}
     return found
 
@@ -51,6 +52,7 @@ def test_every_command_that_is_named_has_the_options_it_is_named_with() -> None:
             if name in COMMANDS:
                 parser = Parser(prog=name, description=None)
                 importlib.import_module(f"edgecnn.cli.commands.{name}").add(parser)
+                options.add_trust(parser)
                 known = {option for action in parser._actions for option in action.option_strings}
                 wrong += [(path.name, name, option) for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", rest) if option not in known]
     assert not wrong

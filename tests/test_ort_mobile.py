@@ -137,4 +137,6 @@ def test_wrong_use_is_one_line(tmp_path):
     refused(edgecnn("check", ROOT / "models" / "mobilenet.tflite", "--for", "ort-mobile"), "expected one")
     refused(edgecnn("check", INT8, "--for", "ort-mobile", "--repair"), "edgecnn bundle")
     refused(edgecnn("check", INT8, "--for", "ort-mobil"), "did you mean 'ort-mobile'?")
-    refused(edgecnn("bundle", onnx_file(tmp_path / "four.onnx", batch=4), "--for", "ort", "--out", tmp_path / "b"), "four.onnx", "batch of 1")
+    refused(
+        edgecnn("bundle", onnx_file(tmp_path / "four.onnx", batch=4), "--for", "ort", "--preprocess", "tf", "--out", tmp_path / "b"), "four.onnx", "batch of 1"
+    )

@@ -261,7 +261,7 @@ def metadata(rng: random.Random, base: Base, place: Path) -> list[Words]:
     """TFLite metadata and the files that are zipped behind it."""
     from edgecnn.export import flatbuffer
     from edgecnn.export import metadata as meta
-    from edgecnn.export.metadata import archive, codec
+    from edgecnn.formats.tflite.metadata import archive, codec
     from edgecnn.runtime import tflite_file
 
     plain, attached = archive.split(base.tflite.read_bytes())

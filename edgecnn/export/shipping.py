@@ -10,14 +10,14 @@ from edgecnn.formats.tflite.metadata import archive, codec, trees
 from edgecnn.settings import About
 
 
-def finished(content: bytes, card: Card, about: About, interface: Interface) -> bytes:
-    """The file as it is shipped, its ends called as `interface` says.
+def finished(content: bytes, card: Card, about: About, interface: Interface | None = None) -> bytes:
+    """The file as it is shipped, its ends called as `interface` says, or `image` and `probabilities`.
 
     Raises:
         BadData: translated class names in another number than the outputs.
     """
     model = flatbuffer.read(content)
-    flatbuffer.name_ends(model, interface)
+    flatbuffer.name_ends(model, interface or Interface())
     versions.settle(model)
     told = describe(model, card, about)
     entries = {EMBEDDED: card.dumps(lines=False).encode(), metadata.ENTRY: codec.encode(trees.tree(told))}

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     """Compress where that is asked for, export, then print one line a file."""
     int8 = PostTraining(args.ranges, args.rounding, args.equalize, head=args.head, wide=tuple(args.wide))
     said = {"about": about_options.about(args), **about_options.oldest(args)}
+    settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse, **said)
+    _check(args, settings)
     model = _find(args)
     settings = Export(_schemes(args), _formats(args), args.io, args.calibration, args.seed, int8=int8, sparse=not args.no_sparse, **said)
     _check(args, settings)
