@@ -103,14 +103,14 @@ class TestOnPicturesOfOurOwn:
         test = data.load(shop / "colors", PREPROCESSING).splits["test"]
         with closing(open_model(shop / "models" / "net.onnx")) as runner:
             right, wrong = (runner(test.pictures[..., ::step]).argmax(1) for step in (1, -1))
-        row = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), doctor=Doctor()).groups[0].rows[0]
+        row = validate(shop / "bare" / "net.onnx", mean=(128,), std=(128,), data=shop / "colors", threads=(), doctor=Doctor()).groups[0].rows[0]
         bgr = next(m for m in row.mistakes if m.name == "BGR for RGB")
         assert (bgr.top1.count, bgr.agreement.count) == ((wrong == test.labels).sum(), (wrong == right).sum())
         assert row.diagnosis.right == row.top1
         assert [m.top1.value for m in row.mistakes] == sorted(m.top1.value for m in row.mistakes)
 
     def test_what_is_right_for_a_file_is_no_mistake_of_it(self, shop):  # noqa: F811
-        row = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), doctor=Doctor()).groups[0].rows[0]
+        row = validate(shop / "bare" / "net.onnx", mean=(128,), std=(128,), data=shop / "colors", threads=(), doctor=Doctor()).groups[0].rows[0]
         named = {name for m in row.mistakes for name in (m.name, *m.same)}
         assert not named & {"(pixel - 128) / 128", "nearest pixel", "area", "letterboxed", "cropped, not stretched", "EXIF ignored"}, "16x16 pictures for 16x16"
         assert not named & {"RGB for BGR", "stretched, not cropped", "128 off (int8 / uint8)", "labels sorted"}, "these need other files"
@@ -118,7 +118,7 @@ class TestOnPicturesOfOurOwn:
 
     def test_background_outputs_are_no_answers(self, shop, tmp_path):  # noqa: F811
         path = reordered(shop / "bare" / "net.onnx", tmp_path / "five.onnx", [0, 1, 2, 3], background=True)
-        row = validate(path, data=shop / "colors", threads=(), label_offset=1, doctor=Doctor()).groups[0].rows[0]
+        row = validate(path, mean=(128,), std=(128,), data=shop / "colors", threads=(), label_offset=1, doctor=Doctor()).groups[0].rows[0]
         assert row.diagnosis.right == row.top1
         late = next(m for m in row.mistakes if "labels one too late" in (m.name, *m.same))
         assert late.agreement.count == 0
@@ -126,13 +126,13 @@ class TestOnPicturesOfOurOwn:
     def test_without_the_right_answers_agreement_stands_for_accuracy(self, shop):  # noqa: F811
         options = {"data": shop / "colors", "threads": (), "labels": ("apple", "pear", "plum", "fig")}
         with pytest.raises(BadData, match="accuracy cannot be measured"):
-            validate(shop / "bare" / "net.onnx", **options)
-        row = validate(shop / "bare" / "net.onnx", doctor=Doctor(), **options).groups[0].rows[0]
+            validate(shop / "bare" / "net.onnx", mean=(128,), std=(128,), **options)
+        row = validate(shop / "bare" / "net.onnx", mean=(128,), std=(128,), doctor=Doctor(), **options).groups[0].rows[0]
         assert row.diagnosis.right is None
         assert "agreement" in row.diagnosis.notes[0]
         worst = row.mistakes[0]
         assert worst.top1 is None
-        told = validate(shop / "bare" / "net.onnx", doctor=Doctor(seen=100 * worst.agreement.value), **options).groups[0].rows[0]
+        told = validate(shop / "bare" / "net.onnx", mean=(128,), std=(128,), doctor=Doctor(seen=100 * worst.agreement.value), **options).groups[0].rows[0]
         assert told.mistakes[0].distance == pytest.approx(0)
         assert told.diagnosis.cause == "mistake"
 
@@ -142,7 +142,7 @@ class TestOnPicturesOfOurOwn:
             shown = runner(test.pictures[..., ::-1])
         lines = [f"{Path(n).parent.name}/{Path(n).name},{CLASSES[s.argmax()]},{s.max():.4f}" for n, s in zip(test.names, shown, strict=True)]
         (tmp_path / "app.csv").write_text("file,label,score\n" + "\n".join(f"photos/{line}" for line in lines))
-        words = ("validate", shop / "bare" / "net.onnx", "--data", shop / "colors", "--no-latency")
+        words = ("validate", shop / "bare" / "net.onnx", "--data", shop / "colors", "--no-latency", "--mean", 128, "--std", 128)
         done = edgecnn(*words, "--seen-answers", tmp_path / "app.csv", "--json", tmp_path / "report.json")
         assert done.code == 0, done.err
         assert "BGR for RGB gives 100.0 % of the app's 120 answers" in " ".join(done.out.split())

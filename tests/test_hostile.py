@@ -99,14 +99,6 @@ def cannot_be_timed(here: Path) -> list[object]:
     return ["benchmark", odd_net(here / "odd.onnx", [*FLAT[:1], ("MatMul", ["mean", "row"], "y")])]
 
 
-def answers_one_of_many(here: Path) -> list[object]:
-    odd_net(here / "odd.onnx", [("ReduceMean", ["mean"], "y")], output=(1, 1), axes=[0])
-    for kind in ("cat", "dog", "elk"):
-        for i in range(20):
-            picture(here / f"pets/{kind}/{i}.png", shade=12 * i + len(kind))
-    return ["validate", here / "odd.onnx", "--data", here / "pets", "--no-latency", "--preprocess", "tf"]
-
-
 def whole_numbers_for_an_app(here: Path) -> list[object]:
     return ["bundle", odd_net(here / "odd.onnx", [("ArgMin", ["mean"], "i"), ("Sub", ["i", "i"], "y")], output=("batch", 7)), "--for", "web", "--mean", "128"]
 
@@ -118,7 +110,6 @@ def larger_than_memory(here: Path) -> list[object]:
 ODD = {
     fits_one_size: "cannot run it",
     cannot_be_timed: "cannot run it",
-    answers_one_of_many: "gave scores of shape",
     whole_numbers_for_an_app: "int64",
     larger_than_memory: "8,200x8,200 pixels",
 }

@@ -157,14 +157,14 @@ class TestForeignFiles:
         expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED).groups[0].rows[0].top1
         named = validate(turned, data=shop / "colors", threads=(), labels=tmp_path / "labels.txt", **WANTED)
         assert named.groups[0].rows[0].top1 == expected
-        assert validate(turned, data=shop / "colors", threads=()).groups[0].rows[0].top1.count < expected.count
+        assert validate(turned, data=shop / "colors", threads=(), **WANTED).groups[0].rows[0].top1.count < expected.count
 
     def test_a_background_class_is_never_an_answer(self, shop, tmp_path):
         path = reordered(shop / "bare" / "net.onnx", tmp_path / "five.onnx", [0, 1, 2, 3], background=True)
         expected = validate(shop / "bare" / "net.onnx", data=shop / "colors", threads=(), **WANTED).groups[0].rows[0].top1
         assert validate(path, data=shop / "colors", threads=(), label_offset=1, **WANTED).groups[0].rows[0].top1 == expected
         with pytest.raises(BadData, match=r"4 classes.*5 scores.*--label-offset 1"):
-            validate(path, data=shop / "colors", threads=())
+            validate(path, data=shop / "colors", threads=(), **WANTED)
 
     def test_other_classes_leave_agreement_only(self, shop):
         labels = ("apple", "pear", "plum", "fig")

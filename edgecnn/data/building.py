@@ -69,7 +69,7 @@ def decode(
         raise BadData(f"none of the {count} pictures of {place} can be read, the first is {names[row]}: {why}; give whole pictures")
     moved = copies.join(found)
     if broken or moved:
-        rearrange(rows, np.fromiter(found.old_rows(), np.int64))
+        rearrange(rows, np.fromiter(found.old_rows(), np.int64, count - len(broken)))
     totals = found.totals()
     reasons = {names[row]: why for row, why in broken.items()}
     if filled.table is None and not origin.lists:

@@ -22,7 +22,12 @@ _COPIES = (
         FROM entry CROSS JOIN found ON found.number = entry.number CROSS JOIN pixels ON pixels.row = found.row
         WHERE EXISTS (SELECT 1 FROM repeated WHERE repeated.hash = pixels.hash)""",
 )
-_MEMBERS = "SELECT hash, sha256, name, label, split, drawn FROM copies ORDER BY hash, sha256, name, label"
+_MEMBERS = "SELECT hash, sha256, name, label, split, drawn FROM copies"
+_BY_SHA256 = f"{_MEMBERS} ORDER BY hash, sha256, name, label"
+_BY_SPLIT = f"{_MEMBERS} ORDER BY hash, split, sha256, name, label"
+_TWO_LABELS = "SELECT hash, count(*), min(label), max(label) FROM copies GROUP BY hash HAVING min(label) <> max(label) ORDER BY hash"
+_OF_LABEL = f"{_MEMBERS} WHERE hash = ? AND label = ? ORDER BY sha256, name LIMIT 1"
+_AT_ONCE = 256
 
 
 class Copy(NamedTuple):
@@ -40,9 +45,8 @@ def join(catalogue: Catalogue) -> int:
     """Find the copies among the entries, and move those whose split was drawn to that of the one with the smallest SHA-256; how many were moved."""
     for step in _COPIES:
         catalogue.connection.execute(step)
-    moves = ((own.split, copy) for group in _groups(catalogue) for own, copy in _apart(group))
-    moved = 0
-    while some := list(itertools.islice(moves, 1024)):
+    moves, moved = _moves(catalogue), 0
+    while some := list(itertools.islice(moves, _AT_ONCE)):
         moved += len(some)
         for table in ("entry", "copies"):
             keys = ((split, copy.split, copy.label, copy.name) for split, copy in some)
@@ -50,50 +54,53 @@ def join(catalogue: Catalogue) -> int:
     return moved
 
 
-def _apart(group: list[Copy]) -> Iterator[tuple[Copy, Copy]]:
-    """(the one that decides, another that lies in another split), of those whose split was drawn."""
-    drawn = [copy for copy in group if copy.drawn]
-    return ((drawn[0], copy) for copy in drawn[1:] if copy.split != drawn[0].split)
+def _moves(catalogue: Catalogue) -> Iterator[tuple[int, Copy]]:
+    """(the split to go to, copy) of those whose split was drawn and is another than that of the first of them."""
+    first = None
+    for copy in _copies(catalogue, _BY_SHA256):
+        if not copy.drawn:
+            continue
+        if first is None or copy.hash != first.hash:
+            first = copy
+        elif copy.split != first.split:
+            yield first.split, copy
 
 
 def findings(catalogue: Catalogue) -> list[Finding]:
     """Copies that lie in train and beside it, and copies that have different labels; `join` was called before."""
-    leaks, labels = _Noted(), _Noted()
-    train = SPLITS.index("train")
-    for group in _groups(catalogue):
-        first = min(group, key=lambda copy: copy.split)
-        for copy in group:
-            if copy.split != first.split:
-                leaks.add(copy, first)
-        if len({copy.label for copy in group}) > 1:
-            other = next(copy for copy in group if copy.label != group[0].label)
-            labels.add(group[0], other, len(group))
     found = []
-    if leaks.count:
-        where = "val or test pictures have the pixels of one in train too" if leaks.least == train else "test pictures have the pixels of one in val too"
-        found.append(Finding("leak", leaks.count, tuple(leaks.names), f"{leaks.count} {where}, so that their figures flatter", strict=True))
-    if labels.count:
-        found.append(
-            Finding("two labels", labels.count, tuple(labels.names), f"{labels.count} pictures have the pixels of one with another label", strict=True)
-        )
+    leaks, least, names = 0, len(SPLITS), []
+    for copy, first in _leaks(catalogue):
+        leaks, least = leaks + 1, min(least, first.split)
+        if len(names) < NAMES:
+            names.append(_pair(copy, first))
+    if leaks:
+        train = least == SPLITS.index("train")
+        where = "val or test pictures have the pixels of one in train too" if train else "test pictures have the pixels of one in val too"
+        found.append(Finding("leak", leaks, tuple(names), f"{leaks} {where}, so that their figures flatter", strict=True))
+    labels, names = 0, []
+    for hashed, count, one, other in catalogue.connection.execute(_TWO_LABELS):
+        labels += count
+        if len(names) < NAMES:
+            names.append(_pair(*(Copy._make(catalogue.connection.execute(_OF_LABEL, (hashed, label)).fetchone()) for label in (one, other))))
+    if labels:
+        found.append(Finding("two labels", labels, tuple(names), f"{labels} pictures have the pixels of one with another label", strict=True))
     return found
 
 
-class _Noted:
-    """Counts pairs and keeps the first few in words."""
-
-    def __init__(self) -> None:
-        self.count, self.least, self.names = 0, len(SPLITS), []
-
-    def add(self, copy: Copy, other: Copy, count: int = 1) -> None:
-        self.count += count
-        self.least = min(self.least, other.split)
-        if len(self.names) < NAMES:
-            self.names.append(f"{text(copy.name)} is {text(other.name)}")
+def _leaks(catalogue: Catalogue) -> Iterator[tuple[Copy, Copy]]:
+    """(a copy, the first of its group) for all that lie in a later split than the first."""
+    first = None
+    for copy in _copies(catalogue, _BY_SPLIT):
+        if first is None or copy.hash != first.hash:
+            first = copy
+        elif copy.split != first.split:
+            yield copy, first
 
 
-def _groups(catalogue: Catalogue) -> Iterator[list[Copy]]:
-    """The copies of each image, those with the smallest SHA-256 first."""
-    rows = map(Copy._make, catalogue.connection.execute(_MEMBERS))
-    for _, group in itertools.groupby(rows, key=lambda copy: copy.hash):
-        yield list(group)
+def _copies(catalogue: Catalogue, question: str) -> Iterator[Copy]:
+    return map(Copy._make, catalogue.connection.execute(question))
+
+
+def _pair(copy: Copy, other: Copy) -> str:
+    return f"{text(copy.name)} is {text(other.name)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import keras
 
+from edgecnn import files
 from edgecnn.errors import BadFile, EdgeCNNError
 from edgecnn.formats.keras import check, layer_configs, rewrite, saved_model, trust, weights
 from edgecnn.formats.keras.custom_objects import load_custom_objects
@@ -77,6 +79,10 @@ def load(path: str | Path, options: trust.LoadingOptions | None = None, custom_o
         model = _load(file, options, custom)
     except EdgeCNNError:
         raise
+    except OSError as error:
+        if error.errno not in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
+            raise BadFile(f"{file.path} cannot be loaded by Keras {keras.__version__} ({_reason(error)})") from error
+        raise BadFile(f"{file.path}: Keras cannot unpack its weights into the temporary folder: {files.reason(error)}; make room or set TMPDIR") from error
     # Keras hands on whatever zipfile, h5py, json and the layers raise.
     except Exception as error:
         raise BadFile(f"{file.path} cannot be loaded by Keras {keras.__version__} ({_reason(error)})") from error
