@@ -104,11 +104,16 @@ def _follow_statistics(model: Any) -> None:
 
 
 def _fit(backend: Any, model: Any, shape: Shape, inputs: Any, targets: Any) -> None:
-    batch = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
-    options = {"batch_size": batch or 32, "verbose": 0}
+    if getattr(model, "inputs", None) and model.inputs[0].shape[0]:
+        # A batch of 1 learns poorly: the same layers with an open batch are trained.
+        trained = backend.models.clone_model(model, input_tensors=backend.Input(model.inputs[0].shape[1:]))
+        _fit(backend, trained, shape, inputs, targets)
+        model.set_weights(trained.get_weights())
+        return
+    options = {"batch_size": 32, "verbose": 0}
     last = 3 if shape.fine_tune else 0
     model.compile(backend.optimizers.Adam(shape.rate), _loss(backend, shape.scores), jit_compile=False)
-    model.fit(inputs, targets, epochs=1 if batch else shape.epochs - last, **options)
+    model.fit(inputs, targets, epochs=shape.epochs - last, **options)
     if shape.fine_tune:
         (base,) = [layer for layer in model.layers if isinstance(layer, backend.Model)]
         for i, layer in enumerate(base.layers):
