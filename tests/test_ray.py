@@ -35,7 +35,7 @@ def test_a_fault_in_a_worker_is_told_in_one_line(ray, shop, tmp_path):  # noqa: 
         if tensor.name == "offset":
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * float("nan"), tensor.name))
     onnx.save(model, tmp_path / "nan.onnx")
-    refused(edgecnn("validate", tmp_path / "nan.onnx", "--data", shop / "colors", "--no-latency", "--ray", "local"), "NaN")
+    refused(edgecnn("validate", tmp_path / "nan.onnx", "--data", shop / "colors", "--no-latency", "--ray", "local", "--mean", 128, "--std", 128), "NaN")
 
 
 @pytest.mark.slow
@@ -48,4 +48,7 @@ def test_without_the_package_it_says_how_to_get_it(shop, monkeypatch):  # noqa: 
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "edgecnn.validate.ray_tasks", raising=False)
     monkeypatch.delattr("edgecnn.validate.ray_tasks", raising=False)
-    refused(edgecnn("validate", shop / "bare" / "net.onnx", "--data", shop / "colors", "--no-latency", "--ray", "local"), "edgecnn[ray]")
+    refused(
+        edgecnn("validate", shop / "bare" / "net.onnx", "--data", shop / "colors", "--no-latency", "--ray", "local", "--mean", 128, "--std", 128),
+        "edgecnn[ray]",
+    )
