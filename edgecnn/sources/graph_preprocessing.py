@@ -66,6 +66,16 @@ class AffineWalk:
         """Add one number or one a channel; whether the constant fits."""
         return self._apply(np.ones(1), term, step)
 
+    def combine(self, kind: str, constant: np.ndarray, tensor_is_first: bool, step: str) -> bool:
+        """Follow `mul`, `add`, `sub` or `div` of the tensor and a constant; whether it is one that is followed."""
+        if kind == "mul":
+            return self.multiply(constant, step)
+        if kind == "add":
+            return self.add(constant, step)
+        if kind == "sub":
+            return self.add(-constant, step) if tensor_is_first else self.multiply(np.array(-1.0), step) and self.add(constant, step)
+        return kind == "div" and tensor_is_first and bool(constant.all()) and self.multiply(1 / constant, step)
+
     def permute(self, order: Sequence[int]) -> bool:
         """Take channels one by one in this order; whether it is one that is followed."""
         if list(order) == [2, 1, 0]:

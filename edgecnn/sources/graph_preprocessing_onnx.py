@@ -95,7 +95,7 @@ def _step(node: onnx.NodeProto, tensor: str, constants: Mapping[str, np.ndarray]
         return False
     first = node.input[0] == tensor
     constant = constants.get(node.input[1 if first else 0])
-    return constant is not None and _arithmetic(kind, constant, first, walk)
+    return constant is not None and walk.combine(kind.lower(), constant, first, f"{kind} {describe_constant(constant)}")
 
 
 def _pointwise(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:
@@ -112,17 +112,6 @@ def _pointwise(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: 
         return False
     matrix = np.diag(weights) if groups > 1 else weights.reshape(channels, channels)
     return walk.mix(matrix, bias, f"{node.op_type} {describe_constant(matrix.sum(1))}")
-
-
-def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: AffineWalk) -> bool:
-    text = f"{kind} {describe_constant(constant)}"
-    if kind == "Mul":
-        return walk.multiply(constant, text)
-    if kind == "Add":
-        return walk.add(constant, text)
-    if kind == "Sub":
-        return walk.add(-constant, text) if tensor_is_first else walk.multiply(np.array(-1.0), text) and walk.add(constant, text)
-    return tensor_is_first and bool(constant.all()) and walk.multiply(1 / constant, text)
 
 
 def _flip(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], walk: AffineWalk) -> bool:

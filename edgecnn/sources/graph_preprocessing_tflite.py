@@ -83,7 +83,7 @@ def _step(model: Any, graph: Any, op: Any, tensor: int, walk: AffineWalk) -> boo
         return False
     first = int(op.inputs[0]) == tensor
     constant = _constant(model, graph.tensors[op.inputs[1 if first else 0]])
-    return constant is not None and _arithmetic(kind, constant, first, walk)
+    return constant is not None and walk.combine(kind.lower(), constant, first, f"{kind} {describe_constant(constant)}")
 
 
 def _pointwise(model: Any, graph: Any, op: Any, kind: str, walk: AffineWalk) -> bool:
@@ -99,17 +99,6 @@ def _pointwise(model: Any, graph: Any, op: Any, kind: str, walk: AffineWalk) -> 
         return False
     matrix = np.diag(weights.reshape(-1)) if kind == "DEPTHWISE_CONV_2D" else weights.reshape(channels, channels)
     return walk.mix(matrix, bias.reshape(-1), f"{kind} {describe_constant(matrix.sum(1))}")
-
-
-def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: AffineWalk) -> bool:
-    text = f"{kind} {describe_constant(constant)}"
-    if kind == "MUL":
-        return walk.multiply(constant, text)
-    if kind == "ADD":
-        return walk.add(constant, text)
-    if kind == "SUB":
-        return walk.add(-constant, text) if tensor_is_first else walk.multiply(np.array(-1.0), text) and walk.add(constant, text)
-    return tensor_is_first and bool(constant.all()) and walk.multiply(1 / constant, text)
 
 
 def _flip(model: Any, graph: Any, op: Any, kind: str, walk: AffineWalk) -> bool:
