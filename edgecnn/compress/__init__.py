@@ -49,6 +49,7 @@ class Compressed:
         zeros: share of its weights that are zero.
         values: mean number of different values a kernel.
         changes: on val, by which the best epoch was chosen, and on test.
+        multi_label: whether an image counts as right only where all its labels are.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Compressed:
     zeros: float
     values: float
     changes: tuple[Change, ...]
+    multi_label: bool = False
 
 
 def compress(

@@ -231,7 +231,8 @@ def _write(job: _Job, net: keras.Model, states: dict[str, State], progress: Prog
     weights = net.get_weights()
     kernels = [value for value in weights if value.ndim > 1]
     zeros = sum(int((value == 0).sum()) for value in weights) / sum(value.size for value in weights)
-    return Compressed(job.target, card, zeros, float(np.mean([len(np.unique(value)) for value in kernels])), changes)
+    values = float(np.mean([len(np.unique(value)) for value in kernels]))
+    return Compressed(job.target, card, zeros, values, changes, job.answers.several)
 
 
 def _labels(job: _Job) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from keras import layers
 from ordinary_models import MODELS, SIZE, stirred
 
 from edgecnn.card import Card, DataRef, Preprocessing
+from edgecnn.cli.commands.compress import report
 from edgecnn.compress import compress
 from edgecnn.compress.answers import answers_of
 from edgecnn.compress.endings import ending_of, operation_of
@@ -171,6 +172,31 @@ def test_a_fine_tuning_learns_one_sigmoid(tmp_path):
     train = replace(QUICK, epochs=6, learning_rate=3e-4, teacher_share=0.0, batch_size=8)
     result = done(MODELS["one_sigmoid"](), tmp_path, colors(("no", "yes")), prune=Prune(0.1), train=train)
     assert result.changes[1].after >= 0.9
+
+
+def test_several_labels_at_once_count_together(tmp_path):
+    """Three labels, any of which may hold: learnt one by one, and an image counts as right if all three are."""
+    random = np.random.default_rng(2)
+
+    def split(count: int) -> Split:
+        targets = random.integers(0, 2, (count, 3)).astype(np.uint8)
+        images = np.clip(60 + 130 * targets[:, None, None] + random.normal(0, 20, (count, SIZE, SIZE, 3)), 0, 255).astype(np.uint8)
+        return Split(images, np.full(count, -1), tuple(f"{i}.png" for i in range(count)), targets)
+
+    data = Dataset("lamps", ("red", "green", "blue"), {"train": split(96), "val": split(24), "test": split(40)}, digest="lamps")
+    source = keras.Input((SIZE, SIZE, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 1, activation="relu")(layers.Rescaling(1 / 127.5, offset=-1)(source)))
+    keras.utils.set_random_seed(3)
+    net = keras.Model(source, layers.Dense(3, activation="sigmoid")(x))
+    train = replace(QUICK, epochs=8, learning_rate=1e-2, teacher_share=0.0, batch_size=8)
+    result = done(net, tmp_path, data, prune=Prune(0.1), train=train)
+    test = data.splits["test"]
+    images = test.pictures.astype("float32")
+    before, after = (((scores(one, images) > 0.5) == test.targets).all(1).mean() for one in (net, keras.saving.load_model(result.path, compile=False)))
+    assert result.multi_label
+    assert (result.changes[1].before, result.changes[1].after) == (pytest.approx(before), pytest.approx(after))
+    assert after >= 0.9 > 0.5 > before
+    assert "an image counts as right if all its labels are" in report(result)
 
 
 def test_classes_are_found_by_name_among_more_outputs(tmp_path):

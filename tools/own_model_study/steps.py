@@ -92,7 +92,8 @@ class Study:
         row = _row(done)
         if found := re.search(r"^\s*test\s+([\d,]+)\s+([\d.]+) %\s+([\d.]+) %", done.out, re.MULTILINE):
             before, after = (float(value) / 100 for value in found.groups()[1:])
-            count, own = int(found[1].replace(",", "")), self.truth().correct
+            count, truth = int(found[1].replace(",", "")), self.truth()
+            own = truth.correct.reshape(len(truth.targets), -1).all(1)  # of attributes, compress counts images with all of them right
             low, high = unpaired_interval(round(before * count), count, int(own.sum()), len(own))
             row |= {"before": before, "after": after, "as_keras": low <= 0 <= high}
         return row

@@ -59,4 +59,5 @@ def report(done: Compressed) -> str:
         change, low, high = (f"{100 * value:+.2f}" for value in (it.after - it.before, it.low, it.high))
         rows.append((it.split, f"{it.pictures:,}", percent(it.before), percent(it.after), change, f"{low} to {high}", percent(it.agreement)))
     about = f"{percent(done.zeros)} of the weights are zero; a kernel has {done.values:,.0f} different values on average"
-    return f"{done.path}\n{columns(rows, right=(1, 2, 3, 4, 6))}\n{about}"
+    counted = "an image counts as right if all its labels are\n" if done.multi_label else ""
+    return f"{done.path}\n{columns(rows, right=(1, 2, 3, 4, 6))}\n{counted}{about}"
