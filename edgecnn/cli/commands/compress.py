@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn compress`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, or the name of a model under models/")
+    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, a SavedModel folder, or the name of a model under models/")
     compress_options.add_steps(parser, "what is done, in this order")
     compress_options.add_fine_tuning(parser)
     parser.add_argument("--data", metavar="D", help="data set to fine-tune and to judge on (default: the one the model was trained on)")

@@ -24,7 +24,9 @@ FORMATS = ("tflite", "onnx")
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn export`; one flag a row of the scheme table."""
     default = Export()
-    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, the name of a model under models/, or a float .tflite or .onnx of any tool")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a .keras or .h5 file, a SavedModel folder, the name of a model under models/, or a float .tflite or .onnx of any tool"
+    )
     for name in FORMATS:
         parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, help=f"write .{name} only (default: both formats)")
     schemes = parser.add_argument_group("number formats (default: float32)")

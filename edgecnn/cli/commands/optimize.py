@@ -23,7 +23,7 @@ FORMATS = ("tflite", "onnx")
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn optimize`."""
     default = Search()
-    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, or the name of a model under models/")
+    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, a SavedModel folder, or the name of a model under models/")
     for name in FORMATS:
         parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, help=f"search .{name} only (default: both formats)")
     parser.add_argument("--max-drop", type=float, default=default.max_drop, metavar="POINTS", help="largest loss of top-1 on val (default: %(default)s)")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn validate`."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite, .onnx or .keras files, anyone's")
+    parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite, .onnx, .ort, .keras or .h5 files or SavedModel folders, anyone's")
     parser.add_argument("--against", metavar="MODEL", help="the original (default: the model that the file's card names)")
     parser.add_argument("--data", metavar="D", help="a data set's name, a folder or an archive (default: what the card names)")
     parser.add_argument("--split", default="test", help="of the data set (default: %(default)s)")
