@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers import edgecnn, refused
 
 from edgecnn.errors import BadFile, UnsafeModelError
@@ -115,6 +116,43 @@ def test_folders_of_model_export_can_be_run_and_converted(tmp_path):
     from edgecnn.export.graph import freeze
 
     assert not {node.op for node in freeze(loaded, 1).graph_def.node} & {"VarHandleOp", "ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall"}
+
+
+class Counting(tf.Module):
+    """A served network that counts its calls; with `felt`, the count is in its answer."""
+
+    def __init__(self, felt: bool) -> None:
+        self.network, self.count, self.felt = wake(keras3(keras.layers.Rescaling(1 / 255))), tf.Variable(0.0), felt
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 32, 32, 3), tf.float32)])
+    def __call__(self, image):
+        self.count.assign_add(1.0)
+        return self.network(image, training=False) + (self.count if self.felt else 0.0)
+
+
+def test_a_state_that_no_answer_depends_on_is_left_out(tmp_path):
+    served = Counting(False)
+    tf.saved_model.save(served, str(tmp_path / "counting"), signatures=served.__call__)
+    loaded = load_keras_model(tmp_path / "counting")
+    assert np.abs(loaded(IMAGES).numpy() - served.network(IMAGES).numpy()).max() < 1e-5
+    from edgecnn.export.graph import freeze
+
+    assert not {node.op for node in freeze(loaded, 1).graph_def.node} & {"VarHandleOp", "AssignAddVariableOp", "StatefulPartitionedCall"}
+
+
+def test_a_state_in_the_answer_is_refused_by_name(tmp_path):
+    served = Counting(True)
+    tf.saved_model.save(served, str(tmp_path / "counting"), signatures=served.__call__)
+    with pytest.raises(BadFile, match="differently each time: it keeps a state"):
+        load_keras_model(tmp_path / "counting")
+
+
+def test_augmentation_that_model_export_keeps_active_is_refused_by_name(tmp_path):
+    """Keras 3 calls the model without `training`, and augmentation layers then take True."""
+    layers = [keras.Input((32, 32, 3)), keras.layers.RandomFlip("horizontal"), keras.layers.RandomRotation(0.3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    keras.Sequential(layers).export(tmp_path / "served", verbose=False)
+    with pytest.raises(BadFile, match=r"random_flip\w*, random_rotation\w* augment in it"):
+        load_keras_model(tmp_path / "served")
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

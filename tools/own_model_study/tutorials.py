@@ -179,6 +179,11 @@ def exported_folder() -> keras.Model:
 
 
 @register(Shape("the folder of model.export, Rescaling inside, logits", scores="logits", suffix="export", epochs=6))
+def exported_logits() -> keras.Model:
+    return plain_net(layers.Rescaling(1 / 255), activation=None)
+
+
+@register(Shape("the tutorial's model.export: its augmentation stays active", scores="logits", suffix="export", epochs=6, refusal="augment"))
 def exported_tutorial() -> keras.Model:
     return classification_tutorial()
 

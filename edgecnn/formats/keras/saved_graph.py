@@ -15,6 +15,9 @@ META_GRAPHS, GRAPH, SIGNATURES, OBJECTS = 2, 2, 5, 7
 NODES, LIBRARY, FUNCTION_NODES = 1, 2, 3
 MAX_GRAPH = 256 << 20
 
+UPDATES = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
+RESTORING = frozenset({"RestoreV2", "SaveV2"})
+
 
 @dataclass(frozen=True)
 class SavedGraph:
@@ -26,6 +29,7 @@ class SavedGraph:
         called: names of functions that a function calls, or that the object graph offers to a caller.
         signatures: names of the signatures.
         has_objects: False for what TensorFlow 1 wrote.
+        updates: nodes that write to a variable, in functions other than those that save and restore.
     """
 
     operators: frozenset[str]
@@ -33,6 +37,7 @@ class SavedGraph:
     called: frozenset[str]
     signatures: tuple[str, ...]
     has_objects: bool
+    updates: tuple[str, ...]
 
 
 def read(folder: Path) -> SavedGraph:
@@ -44,11 +49,14 @@ def read(folder: Path) -> SavedGraph:
     graph = graphs[0]
     functions: dict[str, frozenset[str]] = {}
     called: set[str] = set()
+    updates: list[str] = []
     for function in chunks(graph, GRAPH, LIBRARY, 1):
         name = text(next(chunks(function, 1), b""), 1)
         functions[name] = frozenset(text(node, 2) for node in chunks(function, FUNCTION_NODES))
         for node in chunks(function, FUNCTION_NODES):
             called |= _references(node)
+            if text(node, 2) in UPDATES and not functions[name] & RESTORING:
+                updates.append(text(node, 1))
     called |= {text(entry, 1) for entry in chunks(graph, OBJECTS, 2)}
     return SavedGraph(
         operators=frozenset(text(node, 2) for node in chunks(graph, GRAPH, NODES)),
@@ -56,6 +64,7 @@ def read(folder: Path) -> SavedGraph:
         called=frozenset(called),
         signatures=tuple(sorted(text(entry, 1) for entry in chunks(graph, SIGNATURES))),
         has_objects=any(True for _ in chunks(graph, OBJECTS)),
+        updates=tuple(updates),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras import state_updates
 from edgecnn.formats.keras.inspection import KerasFile
 from edgecnn.formats.keras.layer_configs import fixed, input_dtype
 
@@ -49,25 +50,43 @@ def wrap(file: KerasFile, image_size: tuple[int, int] | None) -> keras.Model:
     if keras.backend.backend() != "tensorflow":
         raise BadFile(f"{file.path} is a SavedModel, which TensorFlow alone can run; set KERAS_BACKEND=tensorflow")
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     try:
-        loaded = tf.saved_model.load(str(file.path))
+        loaded = tf.saved_model.load(str(file.path))  # holds the variables of its signatures
         signature = _signature(file, loaded)
-        frozen = convert_variables_to_constants_v2(signature)
+        spec = _input_spec(file, signature)
+        shape = fixed(spec.shape.as_list(), image_size)
+        frozen = _freeze(file, signature, spec, shape)
     # TensorFlow hands on whatever its loader meets in a damaged file.
     except Exception as error:
         if isinstance(error, BadFile):
             raise
         text = " ".join(str(error).split())[:200]
         raise BadFile(f"{file.path} is a SavedModel that TensorFlow cannot load ({type(error).__name__}: {text})") from error
-    specs = list(signature.structured_input_signature[1].values())
-    if len(specs) != 1 or specs[0].shape.rank is None:
-        raise BadFile(f"{file.path}: its signature takes {len(specs)} inputs ({', '.join(s.name for s in specs)[:200]}); expected one image of known rank")
-    image = keras.Input(batch_shape=fixed(specs[0].shape.as_list(), image_size), dtype=input_dtype(specs[0].dtype.name), name=specs[0].name)
+    image = keras.Input(batch_shape=shape, dtype=input_dtype(spec.dtype.name), name=spec.name)
     outputs = sorted(signature.structured_outputs.items())
     tensors = [SavedModelLayer(frozen, i, tuple(spec.shape), name=name)(image) for i, (name, spec) in enumerate(outputs)]
     return keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
+
+
+def _input_spec(file: KerasFile, signature: Any) -> Any:
+    specs = list(signature.structured_input_signature[1].values())
+    if len(specs) != 1 or specs[0].shape.rank is None:
+        raise BadFile(f"{file.path}: its signature takes {len(specs)} inputs ({', '.join(s.name for s in specs)[:200]}); expected one image of known rank")
+    return specs[0]
+
+
+def _freeze(file: KerasFile, signature: Any, spec: Any, shape: tuple[int | None, ...]) -> Any:
+    """The signature with its variables as constants."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    if file.graph is None or not file.graph.updates:
+        return convert_variables_to_constants_v2(signature)
+    state_updates.check_repeatable(file, signature, spec.name, shape, spec.dtype)
+    with state_updates.without_updates(file.path) as copy:
+        loaded = tf.saved_model.load(str(copy))
+        return convert_variables_to_constants_v2(_signature(file, loaded))
 
 
 def _signature(file: KerasFile, loaded: Any) -> Any:
