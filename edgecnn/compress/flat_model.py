@@ -18,6 +18,7 @@ from edgecnn.compress.flat_check import check_same_scores
 from edgecnn.compress.plain_operations import copy_of_operation, does_nothing
 from edgecnn.compress.traced_layer import traced
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras.saved_model import NO_LAYERS, SavedModelLayer
 from edgecnn.sources.keras_input import filled_shape
 
 # Layers with an activation inside, and the activations that files fuse with them: the others become layers of their own.
@@ -186,6 +187,8 @@ def flatten_model(model: keras.Model, preprocessing: Preprocessing, path: Path) 
         BadFile: it has no graph of layers, cannot be built for the size, or the copy gives other scores.
     """
     shape = (None, *filled_shape(tuple(model.inputs[0].shape), preprocessing)[1:])
+    if any(isinstance(layer, SavedModelLayer) for layer in model._flatten_layers()):
+        raise BadFile(f"{path} is {NO_LAYERS}")
     if is_flat(model, shape):
         return FlatModel(model)
     if not _has_graph(model):

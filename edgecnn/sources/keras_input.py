@@ -7,6 +7,7 @@ import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras.saved_model import SavedModelLayer
 from edgecnn.runtime.preprocess import Encoder
 
 
@@ -28,6 +29,8 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     if dtype == "float32" and shape[1:] == wanted[1:]:
         return model
     image = keras.Input(batch_shape=wanted, dtype="float32", name=tensor.name if isinstance(tensor.name, str) else None)
+    if any(isinstance(layer, SavedModelLayer) for layer in model.layers):  # a graph, which cannot be built anew
+        return keras.Model(image, model(keras.ops.cast(image, dtype)), name=model.name)
     try:
         copy = keras.models.clone_model(model, input_tensors=image)
         copy.set_weights(model.get_weights())

@@ -11,6 +11,7 @@ from edgecnn.formats.keras import state_updates
 from edgecnn.formats.keras.inspection import KerasFile
 from edgecnn.formats.keras.layer_configs import fixed, input_dtype
 
+NO_LAYERS = "a SavedModel without its layers, which can be run and exported, not changed; compress it where it was trained, or give it as .keras"
 SERVING = ("serving_default", "serve")
 
 
@@ -34,7 +35,7 @@ class SavedModelLayer(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """There is none: raises BadFile, for whoever would copy or save the model."""
-        raise BadFile("a SavedModel without its layers can be run and exported, not changed; compress it where it was trained, or save it as .keras there")
+        raise BadFile(NO_LAYERS)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """As the signature declares it."""
