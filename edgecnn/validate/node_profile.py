@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Node:
 
     Attributes:
         name, kind: in the runtime's own graph.
+        dtype: of what it reads first, as the runtime calls it.
         seconds: of each run.
         memory: bytes that its arena held in use after it, for each run; empty where this runtime does not tell.
         grown: bytes by which it grew, for each run.
@@ -39,13 +40,16 @@ class Node:
 
     name: str
     kind: str
+    dtype: str = ""
     seconds: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)
 
     @property
     def number(self) -> str:
-        """The type that it multiplies in: int8 for the runtime's integer kinds, else float32."""
+        """The type that it multiplies in: int8 for the runtime's integer kinds, else float32; "" for float64, whose peak is not measured."""
+        if self.dtype == "double":
+            return ""
         return "int8" if any(word in self.kind for word in ("QLinear", "Integer", "QGemm", "QAttention")) else "float32"
 
     @property
@@ -115,7 +119,7 @@ def _collect(found: dict[Key, Node], events: Sequence[dict[str, Any]]) -> None:
     """Add what a profile tells to the nodes, by name and place: the runtime names what has no name, as somebody may have named another node."""
     for event in events:
         name, told = event["name"].removesuffix(_KERNEL), event["args"]
-        node = found.setdefault((name, told.get("node_index")), Node(name, told["op_name"]))
+        node = found.setdefault((name, told.get("node_index")), Node(name, told["op_name"], _first_type(told)))
         node.seconds.append(event["dur"] * 1e-6)
         if "mem_bytes_in_use" in told:
             node.memory.append(int(told["mem_bytes_in_use"]))
@@ -131,6 +135,10 @@ def _whole(path: Path, height: int, width: int) -> float:
         session.run(None, feed)
         times.append(time.perf_counter() - start)
     return float(np.median(times[1:]))
+
+
+def _first_type(told: Mapping[str, Any]) -> str:
+    return next((kind for one in told.get("input_type_shape", ()) for kind in one), "")
 
 
 def _events(path: Path, height: int, width: int, runs: int, planned: bool) -> list[dict[str, Any]]:
