@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgecnn.formats.onnx.tensors import constants_of
-
 # Letters of a complaint that are kept.
 LONGEST = 300
 
@@ -48,6 +46,8 @@ def words(path: Path, text: str, version: str) -> str:
 def _is_double(path: Path) -> bool:
     """Whether the graph of a file takes or holds float64."""
     import onnx
+
+    from edgecnn.formats.onnx.tensors import constants_of
 
     graph = onnx.load(path, load_external_data=False).graph
     kinds = {value.type.tensor_type.elem_type for value in graph.input} | {tensor.data_type for tensor in constants_of(graph).values()}

@@ -99,12 +99,12 @@ class Probe:
 
     def _digest(self, path: Path) -> str:
         own = _state(path)
-        if own not in self._parts:
-            try:
+        try:
+            if own not in self._parts:
                 self._parts[own] = model_files.model_files(path)
-            except BadFile:  # whoever opens it says why
-                return files.sha256(path)
-        key = tuple(map(_state, self._parts[own]))
+            key = tuple(map(_state, self._parts[own]))
+        except (BadFile, OSError):  # damaged, or without its weights: whoever opens it says so
+            return files.sha256(path)
         if key not in self._digests:
             self._digests[key] = model_files.digest(path)
         return self._digests[key]
