@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
+from helpers import edgecnn
 from PIL import Image, ImageCms
 
 from edgecnn.card import Preprocessing
@@ -146,7 +148,61 @@ def test_the_first_bytes_prove_an_image(name):
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"BMW is a car of Munich, Bavaria ", b"P5 notes", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"II", b"hello", b"%PDF-1.7", b"\x7fELF"]
+    "head", [b"", b"BMW is a car of Munich, Bavaria ", b"P5 notes", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", b"II", b"hello", b"%PDF-1.7", b"\x7fELF"]
 )
 def test_other_bytes_do_not(head):
     assert not image_formats.looks_like_image(head)
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
+
+
+def test_of_a_heic_the_package_is_named_that_reads_it():
+    """Also where it is called .jpg, as some phones send it."""
+    if importlib.util.find_spec("pillow_heif"):
+        pytest.skip("the package is installed")
+    assert not image_formats.looks_like_image(HEIC[: image_formats.HEAD])
+    for suffix in (".heic", ".jpg", ""):
+        with pytest.raises(BadFile, match=r"a HEIC picture, which is read when the Python package pillow-heif is installed"):
+            pictures.decode_bytes(HEIC, SIZE, suffix)
+    with pytest.raises(BadFile, match="not a picture"):
+        pictures.decode_bytes(HEIC.replace(b"ftypheic", b"ftypisom"), SIZE, ".heic")
+
+
+@pytest.fixture
+def heif():
+    return pytest.importorskip("pillow_heif", reason="pillow-heif is not installed: pip install pillow-heif")
+
+
+def test_heic_where_its_package_is(heif, tmp_path):
+    """A phone's rotation is in the file twice, as the container's and as EXIF, and is to be done once."""
+    heif.register_heif_opener()
+    wide = Image.fromarray(RGB[:32])
+    for orientation in range(1, 9):
+        turned = saved(wide, "HEIF", quality=100, chroma=444, exif=exif(orientation).tobytes())
+        expected = pictures.whole(saved(wide, "JPEG", quality=100, subsampling=0, exif=exif(orientation)))
+        assert pictures.whole(turned).shape == expected.shape
+        assert np.abs(pictures.whole(turned).astype(int) - expected).max() < 20
+    white = saved(Image.fromarray(np.dstack([RGB, np.zeros_like(RGB[..., 0])])), "HEIF", quality=-1)
+    assert pictures.whole(white).min() > 250
+    assert image_formats.looks_like_image(white[: image_formats.HEAD])
+    for suffix, content in ((".jpg", white), (".heic", saved(wide, "JPEG"))):
+        assert pictures.decode_bytes(content, SIZE, suffix).shape == (48, 48, 3)
+    with pytest.raises(BadFile, match="damaged picture"):
+        pictures.decode_bytes(white[: len(white) // 2], SIZE, ".heic")
+
+
+def test_a_folder_of_heic_is_trained_on_and_validated(heif, tmp_path):
+    heif.register_heif_opener()
+    random = np.random.default_rng(0)
+    for place, name in enumerate(("blue", "green", "red")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(15):
+            pixels = random.integers(0, 120, (40, 40, 3), np.uint8)
+            pixels[..., 2 - place] += 120
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.heic", quality=90)
+    result = edgecnn("train", "lenet", "--data", tmp_path / "photos", "--epochs", 1, "--warmup", 0, "--no-augment", "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert "passed over" not in result.out + result.err
+    result = edgecnn("validate", tmp_path / "out" / "lenet.keras", "--data", tmp_path / "photos", "--no-latency")
+    assert result.code == 0, result.err

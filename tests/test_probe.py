@@ -13,6 +13,7 @@ import pytest
 from helpers import ROOT, onnx_file, process
 
 from edgecnn.errors import BadFile, BadSetting
+from edgecnn.formats.keras import trust
 from edgecnn.runtime import probe
 from edgecnn.runtime.probe import SECONDS_VARIABLE, Probe
 
@@ -45,6 +46,39 @@ def test_a_file_is_tried_once_by_its_content(fresh: Probe, tmp_path: Path) -> No
     another.check(copied, (64, 64))  # of another size it was not run
     assert another._child is not None
     another.close()
+
+
+def test_weights_in_another_file_belong_to_a_model(fresh: Probe, tmp_path: Path) -> None:
+    """Changed weights under an old name are other weights, and the same ones elsewhere are the same."""
+    model = onnx_file(tmp_path / "net.onnx", external=True)
+    (weights,) = (path for path in tmp_path.iterdir() if path.suffix not in (".onnx", "") and path.is_file())
+    fresh.check(model, (16, 16))
+    assert fresh._child is not None
+    fresh.close()
+    for path in (model, weights):
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "copy" / path.name)
+    for known in (fresh, Probe()):
+        known.check(tmp_path / "copy" / model.name, (16, 16))
+        assert known._child is None
+    content = bytearray(weights.read_bytes())
+    content[3] ^= 1
+    weights.write_bytes(content)
+    for older in (fresh, Probe()):
+        assert older._key(model, (16, 16)) is not None
+    fresh.check(model, (16, 16))
+    assert fresh._child is not None
+    assert fresh._key(model, (16, 16)) is None
+
+
+def test_each_signature_is_tried(fresh: Probe) -> None:
+    """Each runs another graph of the file."""
+    fresh.check(TFLITE)
+    assert fresh._key(TFLITE, None) is None
+    with trust.use(trust.LoadingOptions(signature="serving_default")):
+        assert fresh._key(TFLITE, None) is not None
+        fresh.check(TFLITE)
+        assert fresh._key(TFLITE, None) is None
 
 
 def test_what_this_process_wrote_is_not_tried(fresh: Probe) -> None:

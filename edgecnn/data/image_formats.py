@@ -22,6 +22,9 @@ HEAD = 32
 HEIF_PACKAGE = "pillow-heif"
 _HEIF = (".heic", ".heif", ".heics", ".heifs", ".hif")
 
+# Brands of its first box in which images are packed with HEVC; what has the brand of a container alone may be AVIF, which Pillow reads itself.
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
 # What cameras store before they make an image of it; it looks like TIFF, and Pillow would find the thumbnail.
 RAW = frozenset((".dng", ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq"))
 
@@ -84,6 +87,14 @@ def why_unreadable(suffix: str) -> str:
     if suffix in UNREADABLE:
         return f"{suffix} cannot be read; convert it to JPEG or PNG"
     return f"not an image ({suffix})" if suffix else "not an image (no suffix)"
+
+
+def needs_package(head: bytes) -> str:
+    """Why a file of these first bytes is no image here although a package would read it; "" where none would, or where it is installed."""
+    suffixes()
+    if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS or "HEIF" in Image.OPEN:
+        return ""
+    return f"a HEIC picture, which is read when the Python package {HEIF_PACKAGE} is installed"
 
 
 def _register_heif() -> None:

@@ -124,7 +124,7 @@ def _decoded(content: bytes, finish: Callable[[Image.Image], T], suffix: str = "
     except Image.DecompressionBombError:
         raise BadFile(f"too large (more than {MOST_PIXELS:,} pixels)") from None
     except Image.UnidentifiedImageError:
-        raise BadFile("not a picture") from None
+        raise BadFile(image_formats.needs_package(content[: image_formats.HEAD]) or "not a picture") from None
     except Exception as error:  # Pillow's readers raise nearly every kind of error on damaged bytes
         raise BadFile(f"damaged picture ({str(error) or type(error).__name__})".replace("\n", " ")) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,26 @@ def model_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """
     path = Path(path)
     return (path, *(_is_there(path, location) for location in external_locations(path))) if path.suffix.lower() == ".onnx" else (path,)
+
+
+def read_contents(path: str | os.PathLike[str]) -> dict[str, bytes]:
+    """Name -> content of all files of a model, to be laid elsewhere by `write_contents`; of a SavedModel all files in its folder.
+
+    Raises:
+        BadFile: as `model_files`, or a file cannot be read.
+    """
+    path = Path(path)
+    base = path.absolute().parent
+    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else model_files(path)
+    return {part.absolute().relative_to(base).as_posix(): files.read_bytes(part) if part.stat().st_size else b"" for part in parts}
+
+
+def write_contents(contents: Mapping[str, bytes], folder: Path) -> None:
+    """Lay the files of a model into a folder, under the names that `read_contents` gives."""
+    for name, content in contents.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
 
 
 def total_bytes(path: str | os.PathLike[str]) -> int:

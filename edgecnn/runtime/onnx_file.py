@@ -13,10 +13,12 @@ from onnx import numpy_helper, shape_inference
 from edgecnn import card as cards
 from edgecnn import files
 from edgecnn.formats.onnx import validate
+from edgecnn.formats.onnx.tensors import constants_of
 from edgecnn.runtime import oldest
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.file_info import FileInfo, Operator
 from edgecnn.runtime.model_files import total_bytes
+from edgecnn.runtime.start import filled
 
 Shape = tuple[int | None, ...]
 
@@ -31,14 +33,20 @@ _VALUE_KEEPING = ("Identity", "Reshape", "Squeeze", "Flatten", "Cast", "Quantize
 _NO_WEIGHTS = ("QuantizeLinear", "Reshape", "Pad", "Squeeze", "Unsqueeze", "ReduceMean", "Slice", "Resize", "Clip", "Constant", "Shape", "Gather")
 
 
-def describe(path: str | os.PathLike[str]) -> FileInfo:
+def describe(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> FileInfo:
     """Read nodes, counts and card of an .onnx file.
+
+    Args:
+        path: of the file.
+        size: height and width to count with where the input leaves them open; None counts one pixel.
 
     Raises:
         BadFile: missing, not ONNX, cut off or damaged.
     """
     path = files.check_file(path, ".onnx model")
     model = validate.read(path)
+    if size is not None:
+        _set_size(model.graph, size)
     return counted(path, model, _shapes(model), "ONNX", oldest.onnx_words(opset(model), model.ir_version))
 
 
@@ -53,8 +61,8 @@ def counted(path: Path, model: onnx.ModelProto, shapes: Mapping[str, Shape], kin
         requires: the oldest runtime, in words.
     """
     graph = model.graph
-    constants = {t.name: t for t in graph.initializer}
-    origin = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+    constants = constants_of(graph)
+    origin = {node.output[0]: node for node in graph.node if node.op_type in ("DequantizeLinear", "QuantizeLinear")}
     operators, seen = [], set()
     for node in graph.node:
         weights = [t for t in (_constant(name, constants, origin) for name in _weight_inputs(node)) if t is not None]
@@ -79,6 +87,18 @@ def counted(path: Path, model: onnx.ModelProto, shapes: Mapping[str, Shape], kin
         card=cards.loads(entries[cards.EMBEDDED], path) if cards.EMBEDDED in entries else None,
         last_activation={"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(changing[-1], "") if changing else "",
     )
+
+
+def _set_size(graph: onnx.GraphProto, size: tuple[int, int]) -> None:
+    """Write height and width into an input of images that leaves them open."""
+    constants = {tensor.name for tensor in graph.initializer}
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in constants or len(dims) not in (3, 4):
+            continue
+        for dim, side in zip(dims, filled(shape(value), *size), strict=True):
+            if dim is not dims[0] and not dim.dim_value:
+                dim.dim_value = side
 
 
 def opset(model: onnx.ModelProto) -> int:
@@ -123,8 +143,8 @@ def _weight_inputs(node: onnx.NodeProto) -> list[str]:
 
 
 def _constant(name: str, constants: dict[str, onnx.TensorProto], origin: dict[str, onnx.NodeProto]) -> onnx.TensorProto | None:
-    """The stored weight behind an input, looked for through a DequantizeLinear."""
-    if name in origin:
+    """The stored weight behind an input, looked for through a DequantizeLinear, and a QuantizeLinear before it that rounds the weight when it is loaded."""
+    while name in origin:
         name = origin[name].input[0]
     return constants.get(name)
 

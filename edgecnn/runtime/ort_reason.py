@@ -12,6 +12,7 @@ _PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])|/onnxruntime_src/
 _NODE = re.compile(r'In Node, \("(?P<name>[^"]*)", (?P<kind>[^,]*), .* , Error (?P<why>.*)')
 _UNKNOWN = re.compile(r"No Op registered for (?P<kind>\S+) with domain_version of (?P<opset>\d+)")
 _OPSET = re.compile(r"Opset (?P<came>\d+) is under development.*?till opset (?P<most>\d+)")
+_MISSING = re.compile(r"Could not find an implementation for (?P<kind>\w+)\(\d+\)")
 _IR = re.compile(r"Unsupported model IR version: (?P<came>\d+), max supported IR version: (?P<most>\d+)")
 
 
@@ -32,9 +33,25 @@ def words(path: Path, text: str, version: str) -> str:
         return f"it needs a newer ONNX Runtime: it is written in opset {newer['came']}, and {version} knows opsets up to {newer['most']}; export it in that one"
     if newer := _IR.search(text):
         return f"it needs a newer ONNX Runtime: it has IR version {newer['came']}, and {version} knows IR versions up to {newer['most']}; export it again"
+    if (missing := _MISSING.search(text)) and _is_double(path):
+        return (
+            f"ONNX Runtime has no {missing['kind']} for numbers of 64 bits, and this network is in double precision; export it again in float32 "
+            "(in PyTorch: model.float() before torch.onnx.export)"
+        )
     if "protobuf" in text.lower():
         return "not an ONNX file, or one that is cut off or damaged; copy or export it again"
     return f"ONNX Runtime cannot run it: {_shortened(text.replace(str(path), path.name))}"
+
+
+def _is_double(path: Path) -> bool:
+    """Whether the graph of a file takes or holds float64."""
+    import onnx
+
+    from edgecnn.formats.onnx.tensors import constants_of
+
+    graph = onnx.load(path, load_external_data=False).graph
+    kinds = {value.type.tensor_type.elem_type for value in graph.input} | {tensor.data_type for tensor in constants_of(graph).values()}
+    return onnx.TensorProto.DOUBLE in kinds
 
 
 def _shortened(text: str) -> str:

@@ -1,7 +1,8 @@
 """Opens and runs a stranger's file for the first time in a process of its own, whose death is a message.
 
 A runtime is native code: a file that it was not made for can end the process, or take all time or memory. One child imports the runtime once and tries file
-after file until one of them ends it. What came through is remembered by its SHA-256, so that each file is tried once on a machine.
+after file until one of them ends it. What came through is remembered by its SHA-256, so that each file is tried once on a machine. Of an .onnx this counts the
+files beside it in which it keeps weights.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pathlib import Path
 
 from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
+from edgecnn.formats.keras import trust
+from edgecnn.runtime import model_files
 from edgecnn.runtime.probe_child import INSIDE, RAN, REFUSED
 
 # Seconds that loading a file and one run may take; a larger or smaller number may stand in this variable of the environment.
@@ -43,6 +46,7 @@ class Probe:
         self._pipe: Connection | None = None
         self._owner, self._tried_before = 0, False
         self._known: set[str] = set()
+        self._parts: dict[tuple[object, ...], tuple[Path, ...]] = {}
         self._digests: dict[tuple[object, ...], str] = {}
 
     def trust(self, path: str | os.PathLike[str]) -> None:
@@ -81,7 +85,8 @@ class Probe:
         if path.suffix.lower() not in RUNTIMES or path.is_dir() or os.environ.get(INSIDE):
             return None
         digest = self._digest(files.check_file(path, f"{path.suffix} model"))
-        key = hashlib.sha256(json.dumps([digest, _version(path.suffix.lower()), size]).encode()).hexdigest()
+        tried = [digest, _version(path.suffix.lower()), size, *filter(None, [trust.current().signature])]
+        key = hashlib.sha256(json.dumps(tried).encode()).hexdigest()
         return None if digest in self._known or key in self._known or key in _remembered() else key
 
     def close(self) -> None:
@@ -93,15 +98,20 @@ class Probe:
         self._child = self._pipe = None
 
     def _digest(self, path: Path) -> str:
-        status = path.stat()
-        key = str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+        own = _state(path)
+        try:
+            if own not in self._parts:
+                self._parts[own] = model_files.model_files(path)
+            key = tuple(map(_state, self._parts[own]))
+        except (BadFile, OSError):  # damaged, or without its weights: whoever opens it says so
+            return files.sha256(path)
         if key not in self._digests:
-            self._digests[key] = files.sha256(path)
+            self._digests[key] = model_files.digest(path)
         return self._digests[key]
 
     def _try(self, path: Path, size: tuple[int, int] | None) -> bool:
         """Whether the child ran the file without an exception."""
-        message = json.dumps([os.fspath(path.absolute()), os.fspath(path), size]).encode()
+        message = json.dumps([os.fspath(path.absolute()), os.fspath(path), size, os.environ.get(trust.VARIABLE, "")]).encode()
         used = self._start()
         try:
             answer, text = self._asked(path, message)
@@ -140,6 +150,12 @@ class Probe:
         theirs.close()
         self._pipe, self._owner, self._tried_before = Connection(ours.detach()), os.getpid(), False
         return False
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    """What changes when a file's content does."""
+    status = path.stat()
+    return str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 PROBE = Probe()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras import trust
 
 # Set in the environment of the child, which must not ask a child of its own.
 INSIDE = "EDGECNN_INSIDE_PROBE"
@@ -28,7 +30,8 @@ MOST_ELEMENTS = 1 << 28
 def _serve(pipe: Connection) -> None:
     """The child's side: try each file that comes."""
     while True:
-        path, name, size = json.loads(pipe.recv_bytes())
+        path, name, size, loading = json.loads(pipe.recv_bytes())
+        os.environ[trust.VARIABLE] = loading
         _limit_memory(Path(path).stat().st_size)
         try:
             answer = _tried(Path(path), size)
@@ -58,9 +61,10 @@ def _tried(path: Path, size: tuple[int, int] | None) -> tuple[str, str]:
 def _tflite(path: Path, size: Sequence[int]) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
+    from edgecnn.runtime import tflite_file
     from edgecnn.runtime.start import noise
 
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+    interpreter = Interpreter(model_content=tflite_file.chosen_content(path), num_threads=1)
     for given in interpreter.get_input_details():
         shape = _filled([int(side) for side in given["shape_signature"]], size)
         if tuple(given["shape"]) != shape:

@@ -69,6 +69,11 @@ def chosen(path: Path, content: bytes) -> bytes:
     return graphs.with_chosen_graph(path, read(content, path), content)
 
 
+def chosen_content(path: str | os.PathLike[str]) -> bytes:
+    """What stands in a file, as `chosen` leaves it."""
+    return chosen(Path(path), files.read_bytes(path, ".tflite model"))
+
+
 def info(path: Path, content: bytes) -> FileInfo:
     """`describe` of a file whose content is at hand."""
     model = read(content, path)
@@ -125,12 +130,19 @@ def _operator(model: Any, graph: Any, op: Any) -> Operator:
     weights = [graph.tensors[i] for i in _weights(model, graph, op)]
     result = graph.tensors[op.outputs[0]] if len(op.outputs) else None
     shape = tensor(result).shape if result is not None else ()
-    macs = 0
-    if kind in _WEIGHTED and result is not None and len(op.inputs) > 1:
-        kernel = graph.tensors[op.inputs[1]]  # in a float16 file no constant, but what DEQUANTIZE makes of one
-        macs = _macs(kind, [int(d) for d in kernel.shape], [int(d) for d in result.shape])
+    macs = operator_macs(model, graph, op)
     sizes = [math.prod(int(d) for d in w.shape) for w in weights]
     return Operator(kind, text(result.name) if result is not None else "", shape, sum(sizes), sum(_bytes(model, w) for w in weights), macs)
+
+
+def operator_macs(model: Any, graph: Any, op: Any) -> int:
+    """MACs of an operator for one picture, by the shapes that its tensors have now."""
+    kind = _kind(model, op)
+    if kind not in _WEIGHTED or not len(op.outputs) or len(op.inputs) < 2:
+        return 0
+    # In a float16 file the kernel is no constant, but what DEQUANTIZE makes of one.
+    kernel, result = (graph.tensors[i].shape for i in (op.inputs[1], op.outputs[0]))
+    return _macs(kind, [int(d) for d in kernel], [int(d) for d in result])
 
 
 def _kind(model: Any, op: Any) -> str:

@@ -19,6 +19,11 @@ def element_type(number: int) -> str:
     return _dtypes().get(number, "unknown")
 
 
+def is_numeric(number: int) -> bool:
+    """Whether tensors of an element type are arrays of numbers, rather than variables or strings."""
+    return element_type(number) not in ("resource", "variant", "string", "unknown")
+
+
 def text(raw: bytes | None) -> str:
     """A string of the file."""
     return (raw or b"").decode("utf-8", "replace")

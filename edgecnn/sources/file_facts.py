@@ -87,6 +87,7 @@ def _tflite_metadata(path: Path) -> Metadata | None:
 
 
 def _tflite_facts(runner: Runner) -> FileFacts:
+    from edgecnn.runtime import tflite_file
     from edgecnn.sources.graph_preprocessing_tflite import from_tflite
 
     notes = _tflite_metadata(runner.path)
@@ -99,7 +100,7 @@ def _tflite_facts(runner: Runner) -> FileFacts:
         scale=tensor.scale,
         zero_point=tensor.zero_point,
         dtype=tensor.dtype,
-        graph=from_tflite(runner.path.read_bytes()),
+        graph=from_tflite(tflite_file.chosen_content(runner.path)),
     )
 
 

@@ -15,6 +15,14 @@ from edgecnn.sources.keras_nodes import KerasNode, as_slice, functional_graph, i
 IDENTITIES = ("InputLayer", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Identity", "Cast", "Reshape", "Permute", "ZeroPadding2D")
 RESIZING = ("Resizing", "CenterCrop", "RandomCrop", "Cropping2D")
 
+# Operation of keras.ops -> what `AffineWalk.combine` calls it, and what is said of it.
+ARITHMETIC = {
+    "Multiply": ("mul", "times"),
+    "Add": ("add", "plus"),
+    "Subtract": ("sub", "less"),
+    **dict.fromkeys(("TrueDivide", "Divide"), ("div", "divided by")),
+}
+
 # Layer names by which a family of keras.applications is known, its function's name, and what its preprocess_input does.
 APPLICATIONS = (
     ({"Conv1", "expanded_conv_depthwise"}, "MobileNetV2", "pixel / 127.5 - 1 (--preprocess tf)"),
@@ -153,20 +161,11 @@ def _operation(node: KerasNode, tensor: Any, walk: AffineWalk) -> bool:
         return False
     first = values[0] is tensor
     constant = _constant(values[1] if first else values[0])
-    return constant is not None and _arithmetic(kind, constant, first, walk)
-
-
-def _arithmetic(kind: str, constant: np.ndarray, tensor_is_first: bool, walk: AffineWalk) -> bool:
+    if constant is None or kind not in ARITHMETIC:
+        return False
+    name, word = ARITHMETIC[kind]
     text = describe_constant(constant)
-    if kind == "Multiply":
-        return walk.multiply(constant, f"times {text}")
-    if kind == "Add":
-        return walk.add(constant, f"plus {text}")
-    if kind == "Subtract":
-        return walk.add(-constant, f"less {text}") if tensor_is_first else walk.multiply(np.array(-1.0), f"{text} less") and walk.add(constant, f"{text} less")
-    if kind in ("TrueDivide", "Divide") and tensor_is_first and constant.all():
-        return walk.multiply(1 / constant, f"divided by {text}")
-    return False
+    return walk.combine(name, constant, first, f"{word} {text}" if first or name != "sub" else f"{text} less")
 
 
 def _reorder(node: KerasNode, walk: AffineWalk) -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from edgecnn.runtime import describe
+from edgecnn.runtime import onnx_file
 from edgecnn.runtime.start import filled, noise, number_type
 
 SESSIONS = 5
 RUNS = 30
 _KERNEL = "_kernel_time"
+Key = tuple[str, str | None]
 # What the runtime's own kinds of convolutions and products have in their names.
 _MULTIPLIES = ("Conv", "Gemm", "MatMul")
 
@@ -31,6 +32,7 @@ class Node:
 
     Attributes:
         name, kind: in the runtime's own graph.
+        dtype: of what it reads first, as the runtime calls it.
         seconds: of each run.
         memory: bytes that its arena held in use after it, for each run; empty where this runtime does not tell.
         grown: bytes by which it grew, for each run.
@@ -38,13 +40,16 @@ class Node:
 
     name: str
     kind: str
+    dtype: str = ""
     seconds: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)
 
     @property
     def number(self) -> str:
-        """The type that it multiplies in: int8 for the runtime's integer kinds, else float32."""
+        """The type that it multiplies in: int8 for the runtime's integer kinds, else float32; "" for float64, whose peak is not measured."""
+        if self.dtype == "double":
+            return ""
         return "int8" if any(word in self.kind for word in ("QLinear", "Integer", "QGemm", "QAttention")) else "float32"
 
     @property
@@ -59,7 +64,7 @@ def nodes(path: Path, height: int, width: int) -> tuple[list[Node], float]:
 
     Sessions with the profile and without take turns, each opened anew, so that what the machine does falls on both; the first run of each is left out.
     """
-    found: dict[str, Node] = {}
+    found: dict[Key, Node] = {}
     wholes = []
     for _ in range(SESSIONS):
         _collect(found, _events(path, height, width, RUNS, planned=True))
@@ -69,7 +74,7 @@ def nodes(path: Path, height: int, width: int) -> tuple[list[Node], float]:
 
 def activation_peak(path: Path, height: int, width: int) -> int | None:
     """Most bytes in use in the runtime's arena after any node, less what lay there before the first: activations, not what a kernel takes for itself."""
-    collected: dict[str, Node] = {}
+    collected: dict[Key, Node] = {}
     # Planned, as it is by default, the memory of a whole run is taken at once, and that hides what the nodes take and give back.
     _collect(collected, _events(path, height, width, 2, planned=False))
     found = list(collected.values())
@@ -78,24 +83,24 @@ def activation_peak(path: Path, height: int, width: int) -> int | None:
     return max(node.memory[-1] for node in found) - (found[0].memory[-1] - found[0].grown[-1])
 
 
-def macs(path: Path, ran: Sequence[Node]) -> list[int]:
-    """MACs of the nodes that ran: 0 where one has none or its counterpart in the file is not found.
+def macs(path: Path, ran: Sequence[Node], height: int, width: int) -> list[int]:
+    """MACs of the nodes that ran on a picture of this size: 0 where one has none or its counterpart in the file is not found.
 
     A counterpart is looked for by name, because the runtime names what it makes after the node or its result, and then by order.
     """
-    described = describe(path).operators
+    described = onnx_file.describe(path, (height, width)).operators
     graph = onnx.load(path, load_external_data=False).graph
     left = [(_names(graph, node), op.macs) for node, op in zip(graph.node, described, strict=True) if op.macs]
     multiplying = [node for node in ran if any(word in node.kind for word in _MULTIPLIES)]
-    counted: dict[str, int] = {}
+    counted: dict[int, int] = {}
     for node in multiplying:
         matches = [(len(name), i) for i, (names, _) in enumerate(left) for name in names if node.name.removeprefix("fused ").startswith(name)]
         if matches:
-            counted[node.name] = left.pop(max(matches)[1])[1]
+            counted[id(node)] = left.pop(max(matches)[1])[1]
     for node in multiplying:
-        if node.name not in counted and left:
-            counted[node.name] = left.pop(0)[1]
-    return [counted.get(node.name, 0) for node in ran]
+        if id(node) not in counted and left:
+            counted[id(node)] = left.pop(0)[1]
+    return [counted.get(id(node), 0) for node in ran]
 
 
 def _names(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
@@ -110,11 +115,11 @@ def _names(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
     return [name for name in names if name]
 
 
-def _collect(found: dict[str, Node], events: Sequence[dict[str, Any]]) -> None:
-    """Add what a profile tells to the nodes, by name."""
+def _collect(found: dict[Key, Node], events: Sequence[dict[str, Any]]) -> None:
+    """Add what a profile tells to the nodes, by name and place: the runtime names what has no name, as somebody may have named another node."""
     for event in events:
         name, told = event["name"].removesuffix(_KERNEL), event["args"]
-        node = found.setdefault(name, Node(name, told["op_name"]))
+        node = found.setdefault((name, told.get("node_index")), Node(name, told["op_name"], _first_type(told)))
         node.seconds.append(event["dur"] * 1e-6)
         if "mem_bytes_in_use" in told:
             node.memory.append(int(told["mem_bytes_in_use"]))
@@ -130,6 +135,10 @@ def _whole(path: Path, height: int, width: int) -> float:
         session.run(None, feed)
         times.append(time.perf_counter() - start)
     return float(np.median(times[1:]))
+
+
+def _first_type(told: Mapping[str, Any]) -> str:
+    return next((kind for one in told.get("input_type_shape", ()) for kind in one), "")
 
 
 def _events(path: Path, height: int, width: int, runs: int, planned: bool) -> list[dict[str, Any]]:

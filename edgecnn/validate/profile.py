@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgecnn.progress import Progress
+from edgecnn.runtime import describe
 from edgecnn.validate.figures import Share
 from edgecnn.validate.peak import peaks
 from edgecnn.validate.profile_figures import OperatorTime, Profile
@@ -47,17 +48,19 @@ def profiled(group: Group, pairs: Sequence[Pair], progress: Progress) -> Group:
 
 
 def operators(path: Path, height: int, width: int) -> tuple[tuple[OperatorTime, ...], Profile]:
-    """Operators of a .tflite or .onnx file, slowest first, on one thread and one picture of this size.
+    """Operators of a .tflite or .onnx file, slowest first, on one thread and one picture of this size; of a run of a fixed batch, its share of one picture.
 
     Raises:
         BadFile: the file is damaged, or has an operator that does not run by itself.
     """
     suffix = path.suffix.lower()
-    method, timed, whole = (_of_tflite if suffix == ".tflite" else _of_onnx)(path, height, width)
+    method, timed, run = (_of_tflite if suffix == ".tflite" else _of_onnx)(path, height, width)
+    batch = describe(path).inputs[0].shape[0] or 1
+    whole = run / batch
     found = peaks(suffix)
     floors = [one.macs / found[one.number] if one.number in found else 0.0 for one in timed]
     known = all(floor or not one.macs for one, floor in zip(timed, floors, strict=True))
-    seconds = [one.seconds for one in timed]
+    seconds = [one.seconds / batch for one in timed]
     cost = overhead(seconds, whole) if method == BY_RUNTIME else 0.0
     left = [max(one - cost, 0.0) for one in seconds]
     share = [one / sum(left) if sum(left) else 0.0 for one in left]
@@ -94,14 +97,12 @@ def _figures(path: Path, height: int, width: int) -> dict[str, object]:
 
 
 def _of_tflite(path: Path, height: int, width: int) -> tuple[str, list[Timed], float]:
-    from edgecnn.runtime.tflite_file import describe
     from edgecnn.validate import single_operators
 
     pieces = single_operators.pieces(path, height, width)
     single_operators.check(pieces, path, height, width)
-    macs = [op.macs for op in describe(path).operators]
     each, whole = single_operators.seconds(pieces, path, height, width)
-    timed = [Timed(piece.name, piece.kind, took, macs[piece.index], piece.number) for piece, took in zip(pieces, each, strict=True)]
+    timed = [Timed(piece.name, piece.kind, took, piece.macs, piece.number) for piece, took in zip(pieces, each, strict=True)]
     return BY_PIECES, timed, whole
 
 
@@ -109,6 +110,6 @@ def _of_onnx(path: Path, height: int, width: int) -> tuple[str, list[Timed], flo
     from edgecnn.validate import node_profile
 
     nodes, whole = node_profile.nodes(path, height, width)
-    macs = node_profile.macs(path, nodes)
+    macs = node_profile.macs(path, nodes, height, width)
     timed = [Timed(node.name, node.kind, node.typical, count, node.number) for node, count in zip(nodes, macs, strict=True)]
     return BY_RUNTIME, timed, whole

@@ -15,7 +15,7 @@ import numpy as np
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting, EdgeCNNError
 from edgecnn.formats.keras import trust
-from edgecnn.runtime import open_model
+from edgecnn.runtime import model_files, open_model
 from edgecnn.runtime.pool import Pictures, usable_cores
 from edgecnn.runtime.remote import environment
 
@@ -85,7 +85,7 @@ def stream(
         BadFile, BadData: as the runner raises in a worker. BadSetting: workers die.
     """
     task = ray.remote(num_cpus=1, max_retries=2)(_scores)
-    file = ray.put((path.name, path.read_bytes()))
+    file = ray.put((path.absolute().name, model_files.read_contents(path)))
     most = max(1, int(AHEAD * ray.cluster_resources().get("CPU", 1)))
     waiting: dict[Any, int] = {}
     starts = iter(range(0, len(pictures), CHUNK))
@@ -106,17 +106,17 @@ def stream(
         raise BadSetting(f"Ray's workers were lost: {_reason(error)}") from error
 
 
-def _scores(file: tuple[str, bytes], preprocessing: Preprocessing, pictures: np.ndarray) -> np.ndarray:
-    """One task: scores [n, outputs] as the file gives them."""
+def _scores(file: tuple[str, dict[str, bytes]], preprocessing: Preprocessing, pictures: np.ndarray) -> np.ndarray:
+    """One task: scores [n, outputs] as the model gives them; `file` is its name and all of its files."""
     import hashlib
 
-    name, content = file
-    key = f"{hashlib.sha256(content).hexdigest()} {preprocessing}"
+    name, contents = file
+    digests = [f"{part} {hashlib.sha256(content).hexdigest()}" for part, content in contents.items()]
+    key = f"{name} {digests} {preprocessing}"
     if key not in _OPEN:
         folder = tempfile.TemporaryDirectory(prefix="edgecnn-ray-")
-        place = Path(folder.name) / name
-        place.write_bytes(content)
-        _OPEN[key] = (open_model(place, preprocessing=preprocessing, threads=1), folder)
+        model_files.write_contents(contents, Path(folder.name))
+        _OPEN[key] = (open_model(Path(folder.name) / name, preprocessing=preprocessing, threads=1), folder)
     return _OPEN[key][0].scores(pictures)
 
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgecnn.errors import BadFile
 from edgecnn.export import flatbuffer
+from edgecnn.formats.tflite.graphs import runs_graph
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.litert import mute
 from edgecnn.runtime.start import filled, noise
+from edgecnn.runtime.tflite_schema import is_numeric, text
 
 ROUNDS = 7
 # Seconds of a turn, and least and most of its runs.
@@ -29,32 +31,44 @@ class Piece:
     """One operator on its own.
 
     Attributes:
-        index: of the operator in the file.
+        macs: for one picture.
         name: of its result.
         kind: as the format calls it.
         content: a .tflite file of this operator alone, with its constants and with whatever unpacks them.
         number: "int8", "float32" or "": what it multiplies in.
+        inputs: what the network has in its inputs while it runs on noise: of shapes, indices and conditions anything else would be nonsense. None where an
+            input is no array, as a variable of the network.
     """
 
-    index: int
+    macs: int
     name: str
     kind: str
     content: bytes
     number: str
+    inputs: tuple[np.ndarray, ...] | None = ()
 
 
 def pieces(path: Path, height: int, width: int) -> list[Piece]:
-    """Cut a file into its operators; those that only unpack constants go with the operators that read them."""
-    model = flatbuffer.read(path.read_bytes())
+    """Cut a file into its operators; those that only unpack constants go with the operators that read them.
+
+    Operators without a result are left out: they prepare variables, once.
+
+    Raises:
+        BadFile: damaged, or LiteRT does not run it without XNNPACK.
+    """
+    content = tflite_file.chosen_content(path)
+    model = flatbuffer.read(content)
     graph = model.subgraphs[0]
-    _settle_shapes(graph, path, height, width)
+    ran = _ran(path, content, height, width)
+    _settle_shapes(graph, ran)
     unpackers = _unpackers(model, graph)
     kinds = [op.kind for op in tflite_file.describe(path).operators]
-    return [
-        Piece(i, graph.tensors[op.outputs[0]].name.decode("utf-8", "replace"), kinds[i], _cut(model, graph, op, unpackers), number_type(graph, op))
-        for i, op in enumerate(graph.operators)
-        if int(op.outputs[0]) not in unpackers
-    ]
+    found = []
+    for op, kind in zip(graph.operators, kinds, strict=True):
+        if len(op.outputs) and int(op.outputs[0]) not in unpackers:
+            (part, inputs), macs = _cut(model, graph, op, unpackers), tflite_file.operator_macs(model, graph, op)
+            found.append(Piece(macs, text(graph.tensors[op.outputs[0]].name), kind, part, number_type(graph, op), _arrays(ran, graph, inputs)))
+    return found
 
 
 def seconds(found: Sequence[Piece], whole: Path, height: int, width: int) -> tuple[list[float], float]:
@@ -65,8 +79,7 @@ def seconds(found: Sequence[Piece], whole: Path, height: int, width: int) -> tup
     came out alike twice (2 % of the time fell elsewhere). Differences of longer and longer beginnings of the network, which sum to the whole, did not (29 %).
     What a call costs by itself, the time of a network of one multiplication, is taken off all of them.
     """
-    ends = [nothing()], [whole.read_bytes()]
-    turns: tuple[Sequence[bytes], ...] = ([piece.content for piece in found], *ends)
+    turns = [[(piece.content, piece.inputs or ()) for piece in found], [(nothing(), ())], [(tflite_file.chosen_content(whole), ())]]
     times: list[list[np.ndarray]] = [[] for _ in turns]
     for i in range(ROUNDS):
         for which in sorted(range(len(turns)), reverse=bool(i % 2)):
@@ -123,22 +136,24 @@ def _tensor(model: schema.ModelT, name: str, shape: Sequence[int], dtype: type, 
 
 
 def check(found: Sequence[Piece], path: Path, height: int, width: int) -> None:
-    """Open each piece once.
+    """Open and run each piece once.
 
     Raises:
         BadFile: an operator that LiteRT does not run by itself.
     """
     for piece in found:
         try:
-            opened(piece.content, height, width)
+            if piece.inputs is None:
+                raise ValueError("it reads a variable of the network")
+            opened(piece.content, height, width, piece.inputs).invoke()
         except (ValueError, RuntimeError, TypeError) as error:
             said = " ".join(str(error).split())[:160]
             raise BadFile(f"{path}: its operator {piece.kind} '{piece.name}' cannot be timed by itself ({said}); leave --profile out") from error
 
 
-def _turn(contents: Sequence[bytes], height: int, width: int) -> np.ndarray:
-    """Median seconds of each of several files [files] that run one after another."""
-    interpreters = [opened(content, height, width) for content in contents]
+def _turn(files: Sequence[tuple[bytes, Sequence[np.ndarray]]], height: int, width: int) -> np.ndarray:
+    """Median seconds of each of several files [files] that run one after another; each with what to put into its inputs."""
+    interpreters = [opened(content, height, width, inputs) for content, inputs in files]
     invokes = [interpreter.invoke for interpreter in interpreters]
     _pass(invokes)
     runs = int(np.clip(TURN / sum(_pass(invokes)), *RUNS))
@@ -154,26 +169,53 @@ def _pass(invokes: Sequence[Callable[[], None]]) -> list[float]:
     return times
 
 
-def opened(content: bytes, height: int, width: int) -> Interpreter:
-    """A file on one thread whose inputs are filled with noise."""
+def opened(content: bytes, height: int, width: int, inputs: Sequence[np.ndarray] = (), **settings: object) -> Interpreter:
+    """A file on one thread whose inputs are filled with `inputs`, or with noise; `settings` are those of LiteRT's interpreter."""
     with mute():
-        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter = Interpreter(model_content=content, num_threads=1, **settings)
         given = interpreter.get_input_details()
-        if len(given) == 1 and any(int(d) < 0 for d in given[0]["shape_signature"]):
-            interpreter.resize_tensor_input(given[0]["index"], filled(tuple(int(d) for d in given[0]["shape_signature"]), height, width))
+        shapes = [value.shape for value in inputs]
+        if not shapes and len(given) == 1 and any(int(d) < 0 for d in given[0]["shape_signature"]):
+            shapes = [filled(tuple(int(d) for d in given[0]["shape_signature"]), height, width)]
+        for detail, shape in zip(given, shapes, strict=False):
+            if tuple(detail["shape"]) != shape:
+                interpreter.resize_tensor_input(detail["index"], shape)
         interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], noise(tuple(int(d) for d in detail["shape"]), np.dtype(detail["dtype"]).name))
+    given = interpreter.get_input_details()
+    for i, detail in enumerate(given):
+        shape, dtype = tuple(int(d) for d in detail["shape"]), np.dtype(detail["dtype"]).name
+        interpreter.set_tensor(detail["index"], inputs[i] if inputs else noise(shape, dtype))
     return interpreter
 
 
-def _settle_shapes(graph: Any, path: Path, height: int, width: int) -> None:
-    """Write the shapes at the given picture size into tensors that leave theirs open."""
+def _ran(path: Path, content: bytes, height: int, width: int) -> Interpreter:
+    """The network after a run on noise, with all of its tensors."""
+    try:
+        interpreter = opened(
+            content,
+            height,
+            width,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.invoke()
+    except (ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise BadFile(f"{path}: its operators cannot be timed, because LiteRT does not run it without XNNPACK ({said}); leave --profile out") from error
+    return interpreter
+
+
+def _arrays(ran: Interpreter, graph: Any, tensors: Sequence[int]) -> tuple[np.ndarray, ...] | None:
+    """Values of tensors; None where one is no array."""
+    return tuple(map(ran.get_tensor, tensors)) if all(is_numeric(graph.tensors[i].type) for i in tensors) else None
+
+
+def _settle_shapes(graph: Any, ran: Interpreter) -> None:
+    """Write the shapes of a run into tensors that leave theirs open."""
     open_ones = [t for t in graph.tensors if t.shapeSignature is not None and any(int(d) < 0 for d in t.shapeSignature)]
     if not open_ones:
         return
-    details = opened(path.read_bytes(), height, width).get_tensor_details()
-    for detail in details:
+    for detail in ran.get_tensor_details():
         if detail["index"] < len(graph.tensors):
             graph.tensors[detail["index"]].shape = [int(d) for d in detail["shape"]]
     for tensor in open_ones:
@@ -190,8 +232,8 @@ def _unpackers(model: Any, graph: Any) -> dict[int, Any]:
     return found
 
 
-def _cut(model: Any, graph: Any, op: Any, unpackers: dict[int, Any]) -> bytes:
-    """A file of one operator and the unpackers before it."""
+def _cut(model: Any, graph: Any, op: Any, unpackers: dict[int, Any]) -> tuple[bytes, list[int]]:
+    """A file of one operator, the unpackers before it and the graphs that it runs; and which tensors of the network are its inputs."""
     operators = [op]
     for one in operators:
         operators += [unpackers[int(i)] for i in one.inputs if int(i) in unpackers and unpackers[int(i)] not in operators]
@@ -200,6 +242,7 @@ def _cut(model: Any, graph: Any, op: Any, unpackers: dict[int, Any]) -> bytes:
     place = {old: new for new, old in enumerate(used)}
     part, piece = schema.ModelT(), schema.SubGraphT()
     part.version, part.operatorCodes, part.buffers = model.version, model.operatorCodes, [schema.BufferT()]
+    others = model.subgraphs[1:] if runs_graph(op) else []
     piece.tensors, piece.operators = [copy.copy(graph.tensors[i]) for i in used], [copy.copy(one) for one in reversed(operators)]
     for tensor, old in zip(piece.tensors, used, strict=True):
         if tflite_file.is_constant(model, graph.tensors[old]):
@@ -209,8 +252,18 @@ def _cut(model: Any, graph: Any, op: Any, unpackers: dict[int, Any]) -> bytes:
         one.inputs, one.outputs = [place.get(int(i), -1) for i in one.inputs], [place[int(i)] for i in one.outputs]
     free = [i for i in used if i not in made and not tflite_file.is_constant(model, graph.tensors[i])]
     piece.inputs, piece.outputs = [place[i] for i in free], [place[int(i)] for i in op.outputs]
-    part.subgraphs = [piece]
-    return flatbuffer.pack(part)
+    part.subgraphs = [piece, *(_moved(other, len(part.buffers)) for other in others)]
+    part.buffers += model.buffers if others else []
+    return flatbuffer.pack(part), free
+
+
+def _moved(graph: Any, first: int) -> Any:
+    """A graph whose buffers stand `first` places later."""
+    moved = copy.copy(graph)
+    moved.tensors = [copy.copy(tensor) for tensor in graph.tensors]
+    for tensor in moved.tensors:
+        tensor.buffer += first
+    return moved
 
 
 def number_type(graph: Any, op: Any) -> str:

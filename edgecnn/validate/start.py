@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from edgecnn.errors import BadFile
+from edgecnn.runtime import tflite_file
 from edgecnn.runtime.remote import environment
 from edgecnn.runtime.start import filled
+from edgecnn.runtime.tflite_schema import is_numeric
 from edgecnn.validate.node_profile import activation_peak
 from edgecnn.validate.profile_figures import Start
 
@@ -26,7 +30,8 @@ def start(path: Path, height: int, width: int) -> Start:
     Raises:
         BadFile: the file does not load or run in a process of its own.
     """
-    found = [_child(path, height, width) for _ in range(PROCESSES)]
+    with _alone(path) as file:
+        found = [_child(file, height, width) for _ in range(PROCESSES)]
     load, first, rss = ([one[key] for one in found if one[key] is not None] for key in ("load", "first_run", "rss"))
     arena = _ARENAS.get(path.suffix.lower())
     grown = int(statistics.median(rss)) if rss else None
@@ -40,14 +45,15 @@ def tflite_arena(path: Path, height: int, width: int) -> int | None:
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from edgecnn.runtime import tflite_file
     from edgecnn.runtime.litert import mute
 
-    model = tflite_file.read(path.read_bytes(), path)
-    constant = {i for i, raw in enumerate(model.subgraphs[0].tensors) if tflite_file.is_constant(model, raw)}
+    content = tflite_file.chosen_content(path)
+    model = tflite_file.read(content, path)
+    # What has no place among the activations: of a variable LiteRT gives no memory, but a crash.
+    left_out = {i for i, raw in enumerate(model.subgraphs[0].tensors) if tflite_file.is_constant(model, raw) or not is_numeric(raw.type)}
     try:
         with mute():
-            interpreter = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+            interpreter = Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
             given = interpreter.get_input_details()[0]
             interpreter.resize_tensor_input(given["index"], filled(tuple(int(d) for d in given["shape_signature"]), height, width))
             interpreter.allocate_tensors()
@@ -55,7 +61,7 @@ def tflite_arena(path: Path, height: int, width: int) -> int | None:
         return None
     pieces = []
     for detail in interpreter.get_tensor_details():
-        if detail["index"] in constant:
+        if detail["index"] in left_out:
             continue
         try:
             view: np.ndarray = interpreter.tensor(detail["index"])()
@@ -72,6 +78,19 @@ def _union(pieces: list[tuple[int, int]]) -> int:
         total += max(0, address + size - max(end, address))
         end = max(end, address + size)
     return total
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[Path]:
+    """The file itself; of a .tflite with several signatures one that has the graph alone that classifies images."""
+    content = tflite_file.chosen_content(path) if path.suffix.lower() == ".tflite" else None
+    if content is None or len(content) == path.stat().st_size:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        alone = Path(folder) / path.name
+        alone.write_bytes(content)
+        yield alone
 
 
 def _child(path: Path, height: int, width: int) -> dict[str, float]:

@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn benchmark`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite, .onnx or .keras files; the others are compared with the first")
     parser.add_argument("--threads", type=counts, default=(1, 2), metavar="N,N", help="numbers of threads (default: 1,2)")
+    parser.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width of the input, where a file leaves them open")
     parser.add_argument("--profile", action="store_true", help="also what starting costs and which operators take the time (seconds a file)")
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     rows, timed = [], []
     for threads in args.threads:
         with ExitStack() as stack:
-            runners = {path: stack.enter_context(closing(_open(path, threads))) for path in paths}
+            runners = {path: stack.enter_context(closing(_open(path, threads, args.image_size))) for path in paths}
             times = latency.measure(runners, progress())
         first = times[paths[0]]
         found = {path: latency.summary(threads, times[path], None if path == paths[0] else first) for path in paths}
@@ -45,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
     if latency.remark(timed):
         print(f"Warning: {latency.remark(timed)}.")
     if args.profile:
-        _profile(paths)
+        _profile(paths, args.image_size)
     print(f"\nNext: {command('validate', *paths)}")
     return 0
 
 
-def _open(path: Path, threads: int) -> Runner:
+def _open(path: Path, threads: int, image_size: int | None) -> Runner:
     """A runner with threads of its own: Keras takes their number once a process, so its models run in another."""
     from edgecnn import zoo
     from edgecnn.formats.keras import inspection
@@ -59,10 +60,11 @@ def _open(path: Path, threads: int) -> Runner:
     from edgecnn.runtime.remote import RemoteRunner
 
     # The network alone is timed: what its input wants does not matter.
+    pixels = RawPixels(image_size)
     if not zoo.is_keras(path):
-        return open_model(path, preprocessing=RawPixels(), threads=threads)
+        return open_model(path, preprocessing=pixels, threads=threads)
     inspection.inspect_config(path)
-    return RemoteRunner(path, preprocessing=RawPixels(), threads=threads)
+    return RemoteRunner(path, preprocessing=pixels, threads=threads)
 
 
 def _row(name: str, found: Latency) -> tuple[str, ...]:
@@ -71,7 +73,7 @@ def _row(name: str, found: Latency) -> tuple[str, ...]:
     return name, str(found.threads), *seconds, f"{100 * found.noise:.0f} %", ratio
 
 
-def _profile(paths: list[Path]) -> None:
+def _profile(paths: list[Path], image_size: int | None) -> None:
     from edgecnn.cli.progress import progress
     from edgecnn.cli.terminal import console
     from edgecnn.cli.text import width
@@ -80,7 +82,7 @@ def _profile(paths: list[Path]) -> None:
     rows = []
     with progress().track("profiling", len(paths)) as advance:
         for path in paths:
-            with closing(_open(path, 1)) as runner:
+            with closing(_open(path, 1, image_size)) as runner:
                 size = runner.preprocessing
             rows.append(profile.of_file(path, size.height, size.width))
             advance(1, "")

@@ -1,4 +1,4 @@
-"""Checks the constants of an .onnx: as many values as their sides say, in the file or in a second one beside it that is no other file of the user's."""
+"""The constants of an .onnx, and a check that each has as many values as its sides say, in the file or in one beside it that is no other file of the user."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ _FIELDS |= {"UINT32": "uint64_data", "UINT64": "uint64_data", "STRING": "string_
 def type_names() -> Mapping[int, str]:
     """Number of an element type -> its name in ONNX."""
     return {number: name for name, number in onnx.TensorProto.DataType.items() if number}
+
+
+def constants_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Name -> constant, of initializers and of Constant nodes that hold a tensor."""
+    found = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].name == "value":
+            found[node.output[0]] = node.attribute[0].t
+    return found
 
 
 def check(tensor: onnx.TensorProto, folder: Path) -> None:

@@ -46,8 +46,13 @@ def with_chosen_graph(path: Path, model: Any, content: bytes) -> bytes:
 
 def runs_graphs(graph: Any) -> bool:
     """Whether an operator of a graph runs another graph of the file, as WHILE and IF do."""
-    options = (vars(operator.builtinOptions) for operator in graph.operators or () if operator.builtinOptions is not None)
-    return any(name.lower().endswith("subgraphindex") for fields in options for name in fields)
+    return any(runs_graph(operator) for operator in graph.operators or ())
+
+
+def runs_graph(operator: Any) -> bool:
+    """Whether an operator runs another graph of the file."""
+    fields = vars(operator.builtinOptions) if operator.builtinOptions is not None else {}
+    return any(name.lower().endswith("subgraphindex") for name in fields)
 
 
 def _takes_images(graph: Any) -> bool:

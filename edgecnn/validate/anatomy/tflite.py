@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn.card import EMBEDDED
 from edgecnn.export import flatbuffer, sparse
 from edgecnn.runtime import tflite_file
+from edgecnn.runtime.tflite_schema import text
 from edgecnn.validate.anatomy.flatbuffer_map import Span, spans
 from edgecnn.validate.anatomy.pieces import WORTH, Piece, float_weights, repeated
 from edgecnn.validate.layers import tflite_values
@@ -101,8 +102,10 @@ def _purposes(model: Any) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:
         if kind_of(model, op) in ("DEQUANTIZE", "DENSIFY"):
             sources[int(op.outputs[0])] = [int(op.inputs[0]), *sources[int(op.inputs[0])]]
     for op in graph.operators:
-        kind, layer = kind_of(model, op), (graph.tensors[op.outputs[0]].name or b"").decode("utf-8", "replace")
-        readers[int(op.outputs[0])] = layer
+        # An operator that prepares a variable has no result.
+        results = [int(i) for i in op.outputs[:1]]
+        kind, layer = kind_of(model, op), "".join(text(graph.tensors[i].name) for i in results)
+        readers.update(dict.fromkeys(results, layer))
         for place, index in enumerate(map(int, op.inputs)):
             for source in (index, *sources.get(index, ())) if index >= 0 else ():
                 tensor = graph.tensors[source]

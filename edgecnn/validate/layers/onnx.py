@@ -15,8 +15,9 @@ from onnx import helper
 
 from edgecnn.errors import BadData, BadFile
 from edgecnn.formats.onnx import validate
+from edgecnn.formats.onnx.tensors import constants_of
 from edgecnn.validate.layers.net import FUSED, KEEPING, PADDING, WEIGHTED, Key, Net, Stored, Unit, root
-from edgecnn.validate.layers.onnx_values import WHOLE, constants_of, rounding_of, shapes_of, types_of, values_of
+from edgecnn.validate.layers.onnx_values import WHOLE, rounding_of, shapes_of, types_of, values_of
 
 # Attributes that tell operators apart, and what they are when nothing is said.
 _OPTIONS = {"strides": 1, "dilations": 1, "group": 1, "kernel_shape": 0, "axis": -1}
@@ -29,7 +30,7 @@ class ONNXNetwork:
 
     def __init__(self, proto: onnx.ModelProto, origin: str) -> None:
         self._proto, self._origin = proto, origin
-        self._constants = constants_of(proto)
+        self._constants = constants_of(proto.graph)
         self.net = _net(proto, self._constants)
         self._types = types_of(proto)
         self._sessions: dict[tuple[object, ...], onnxruntime.InferenceSession] = {}
@@ -138,13 +139,14 @@ def _net(proto: onnx.ModelProto, constants: Mapping[str, onnx.TensorProto]) -> N
         for name in node.input:
             readers[name].append(node)
     constant = {*constants, ""}
-    origin = {node.output[0]: node for node in graph.node if node.op_type in KEEPING and node.input[0] in constant}
+    origin: dict[str, onnx.NodeProto] = {}
     before: dict[Key, Key] = {}
     units: dict[Key, Unit] = {}
     for node in graph.node:
         kind, result = node.op_type, node.output[0]
         if kind == "Constant" or (kind in KEEPING and node.input[0] in constant):
             constant.add(result)
+            origin.update({result: node} if kind in KEEPING else {})
             continue
         moving = [name for name in node.input if name not in constant]
         roots = tuple(root(before, name) for name in moving)
@@ -197,8 +199,10 @@ def _unit(
     def stored(name: str) -> tuple[onnx.TensorProto, onnx.NodeProto | None] | None:
         maker = None
         while name in origin:
-            maker = origin[name] if origin[name].op_type == "DequantizeLinear" else maker
-            name = origin[name].input[0]
+            before = origin[name]
+            # What QuantizeLinear reads are real numbers, whatever is done to them later.
+            maker = before if before.op_type == "DequantizeLinear" else None if before.op_type == "QuantizeLinear" else maker
+            name = before.input[0]
         return (constants[name], maker) if name in constants else None
 
     whole = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL)

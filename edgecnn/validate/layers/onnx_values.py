@@ -13,15 +13,6 @@ from edgecnn.validate.layers.net import Stored
 WHOLE = (np.uint8, np.int8, np.uint16, np.int16)
 
 
-def constants_of(proto: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Name -> constant, of initializers and Constant nodes."""
-    found = {tensor.name: tensor for tensor in proto.graph.initializer}
-    for node in proto.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            found[node.output[0]] = node.attribute[0].t
-    return found
-
-
 def types_of(proto: onnx.ModelProto) -> dict[str, int]:
     """Name of a tensor -> its element type, as far as shape inference finds it."""
     graph = onnx.shape_inference.infer_shapes(proto).graph

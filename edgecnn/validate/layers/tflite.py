@@ -13,7 +13,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from edgecnn import files
 from edgecnn.errors import BadFile
 from edgecnn.export import flatbuffer
 from edgecnn.runtime import tflite_file
@@ -56,7 +55,7 @@ class TFLiteNetwork:
 
 def read(path: Path) -> TFLiteNetwork:
     """The network in a file; BadFile when it is missing or damaged."""
-    return TFLiteNetwork(files.read_bytes(path, ".tflite model"), str(path))
+    return TFLiteNetwork(tflite_file.chosen_content(path), str(path))
 
 
 def _opened(
