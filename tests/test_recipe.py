@@ -90,7 +90,9 @@ def test_what_a_file_says(small):
         ("shift = 0.05", "shift = 2", BadSetting, "shift 2: expected a share"),
         ("[model]", "[input]\nmeans = [0.0]\n[model]", BadSetting, r"\[input\] has means: expected order, mean, std or resize$"),
         (
-            "[model]", '[input]\nresize = "crop"\nresize_filter = "tf-bilinear"\ncrop_fraction = 0.875\n[model]', BadSetting,
+            "[model]",
+            '[input]\nresize = "crop"\nresize_filter = "tf-bilinear"\ncrop_fraction = 0.875\n[model]',
+            BadSetting,
             r'\[input\] has resize_filter, crop_fraction: expected .* resize, the whole rule, such as resize = "crop,0.875,tf-bilinear"$',
         ),
         ("[model]", '[input]\nresize = "crop,tf-bilinear,pillow-box"\n[model]', BadSetting, "says both tf-bilinear and pillow-box"),
