@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 Advance = Callable[[int, str], None]
 
@@ -13,6 +14,16 @@ class Progress:
 
     def step(self, text: str) -> None:
         """A step begins, or a measured fact is worth a line."""
+
+    def note(self, text: str) -> None:
+        """A step that is said once, however often the run comes by it: a data set is loaded once for each question about a model."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.step(text)
+
+    @cached_property
+    def _noted(self) -> set[str]:
+        return set()
 
     @contextlib.contextmanager
     def track(self, text: str, total: int) -> Iterator[Advance]:

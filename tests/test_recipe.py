@@ -88,6 +88,14 @@ def test_what_a_file_says(small):
         ("epochs = 5", 'epochs = "5"', BadSetting, r"\[train\] has a value of the wrong type"),
         ("shift = 0.05", "shifts = 0.05", BadSetting, r"\[augment\] has 'shifts': expected one of rotation, "),
         ("shift = 0.05", "shift = 2", BadSetting, "shift 2: expected a share"),
+        ("[model]", "[input]\nmeans = [0.0]\n[model]", BadSetting, r"\[input\] has means: expected order, mean, std or resize$"),
+        (
+            "[model]",
+            '[input]\nresize = "crop"\nresize_filter = "tf-bilinear"\ncrop_fraction = 0.875\n[model]',
+            BadSetting,
+            r'\[input\] has resize_filter, crop_fraction: expected .* resize, the whole rule, such as resize = "crop,0.875,tf-bilinear"$',
+        ),
+        ("[model]", '[input]\nresize = "crop,tf-bilinear,pillow-box"\n[model]', BadSetting, "says both tf-bilinear and pillow-box"),
     ],
 )
 def test_what_is_wrong_is_refused_in_one_line(small, old, new, kind, words):
@@ -97,6 +105,12 @@ def test_what_is_wrong_is_refused_in_one_line(small, old, new, kind, words):
         recipe.read(small)
     assert str(caught.value).startswith(str(small))
     assert "\n" not in str(caught.value)
+
+
+def test_a_whole_resize_rule_is_what_the_weights_want(small):
+    small.write_text(TEXT.replace("[model]", '[input]\nresize = "crop,0.875,tf-bilinear"\n[model]'))
+    wanted = replace(Preprocessing(32, 32), **recipe.read(small).input)  # as tools/train_zoo.py does
+    assert (wanted.resize, wanted.crop_fraction, wanted.resize_filter) == ("crop", 0.875, "tf-bilinear")
 
 
 def test_no_file_and_bytes_that_are_no_text(tmp_path):

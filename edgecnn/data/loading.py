@@ -123,11 +123,11 @@ def _tell(manifest: cache.Manifest, place: str, strict: bool, progress: Progress
         text = f"{len(skipped)} of {len(skipped) + len(manifest.names)} files of {place} that cannot be used, the first is {name}: {why}"
         if strict:
             raise BadData(f"{text}; {mend} to skip them")
-        progress.step(f"skipped {text}")
+        progress.note(f"skipped {text}")
     for finding in manifest.summary.findings:
         if strict and finding.strict:
             raise BadData(f"{place}: {finding.line()}; {mend}")
-        progress.step(f"{place}: {finding.line()}")
+        progress.note(f"{place}: {finding.line()}")
 
 
 def _tails(member: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,6 +55,16 @@ def decode_bytes(content: bytes, preprocessing: Preprocessing, suffix: str = "")
         BadFile: not a picture, cut short, or too large; the message is the bare reason.
     """
     return _decoded(content, lambda image: resampling.resize(_rgb(ImageOps.exif_transpose(image)), preprocessing), suffix)
+
+
+def decode_by_rules(content: bytes, preprocessings: Sequence[Preprocessing], suffix: str = "") -> list[np.ndarray]:
+    """As `decode_bytes`, by several resize rules: the file is decoded once."""
+
+    def finish(image: Image.Image) -> list[np.ndarray]:
+        upright = _rgb(ImageOps.exif_transpose(image))
+        return [resampling.resize(upright, one) for one in preprocessings]
+
+    return _decoded(content, finish, suffix)
 
 
 def decode_and_hash(content: bytes, preprocessing: Preprocessing, suffix: str = "") -> tuple[np.ndarray, bytes]:

@@ -70,7 +70,7 @@ def _drawn(source: str | os.PathLike[str] | Dataset, card: Card, settings: Expor
         drawn = datasets.load_unlabelled(source, card.preprocessing, settings.calibration, settings.seed, strict=strict)
         progress.step(f"{source} has no classes: {len(drawn.pictures)} of its pictures serve for calibration, whatever they show")
         return Material(drawn.pictures, drawn.manifest, f"unlabelled pictures of {drawn.manifest['dataset']}", recorded_serve)
-    if dataset.skipped:
+    if dataset is source and dataset.skipped:  # else loading has said so
         progress.step(f"{len(dataset.skipped)} damaged pictures skipped in {dataset.name}, the first {dataset.skipped[0][0]}")
     drawn = datasets.calibration(dataset, settings.calibration, settings.seed)
     return Material(drawn.pictures, drawn.manifest, f"training pictures of {dataset.name}", recorded_serve)

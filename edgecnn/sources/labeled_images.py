@@ -67,7 +67,7 @@ def load_labeled_images(
         labels, num_outputs, label_offset: see `map_classes_to_outputs`.
         count: images at most, drawn with a fixed seed.
     """
-    dataset = source if isinstance(source, Dataset) else datasets.load(source, preprocessing, progress=progress)
+    dataset = source if isinstance(source, Dataset) else datasets.load(source, preprocessing, progress=progress, need_train=False)
     outputs = map_classes_to_outputs(dataset.classes, labels, num_outputs, label_offset)
     splits = [name for name in ("train", "val") if name in dataset.splits and len(dataset.splits[name])] or ["test"]
     parts = [dataset.splits[name] for name in splits if name in dataset.splits]

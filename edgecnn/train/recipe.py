@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -43,7 +43,8 @@ class Recipe:
         train: fields of `Train`, with those of `Augment` in "augment".
         weights: to start from: "imagenet", a file of the folder `weights` beside EDGECNN_DATA, or a model below the folder of all models, such as
             trashnet/first-mobilenet; "" for fresh ones.
-        input: what those weights want where they have no card: order, mean, std and resize of `Preprocessing`.
+        input: what those weights want where they have no card: order, mean, std and resize of `Preprocessing`; resize is a whole rule as
+            `resize_rules.parse_rule` reads it, such as `crop,0.875,tf-bilinear`.
         teacher: model whose answers are learnt beside the labels, below the folder of all models, such as sign-digits/mobilenet; "" for none.
         ship: whether the repository may hold the model.
         needs: "accelerator" for what a processor is too slow for, or "".
@@ -76,7 +77,7 @@ class Recipe:
         refuse(not isinstance(self.arguments, dict), f"arguments is {self.arguments!r}: expected a table")
         architecture(self.architecture).with_defaults(self.arguments)
         odd = [key for key in self.input if key not in ("order", "mean", "std", "resize")]
-        refuse(bool(odd), f"[input] has {', '.join(odd)}: expected order, mean, std or resize")
+        refuse(bool(odd), f"[input] has {', '.join(odd)}: expected order, mean, std or resize{_resize_hint(odd)}")
         Preprocessing(self.image_size, self.image_size, **{"mean": (128.0,), "std": (128.0,), **self.input})
         _ = self.settings
 
@@ -170,6 +171,11 @@ def _check_keys(given: Mapping[str, Any]) -> None:
         refuse(key not in known, f"unknown key '{key}': expected one of {', '.join(known)}")
     missing = [it.name for it in fields(Recipe) if it.default is MISSING and it.default_factory is MISSING and it.name not in given]
     refuse(bool(missing), f"no {' and no '.join(missing)}: expected a value for each")
+
+
+def _resize_hint(keys: Sequence[str]) -> str:
+    """How a recipe says the parts of a resize rule: in the one text that `--resize` takes too, which is refused where its words contradict each other."""
+    return ', the whole rule, such as resize = "crop,0.875,tf-bilinear"' if {"resize_filter", "crop_fraction", "pad_color"} & set(keys) else ""
 
 
 def _settings(recipe: Mapping[str, Any]) -> Train:

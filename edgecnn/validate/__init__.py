@@ -41,6 +41,7 @@ def validate(
     doctor: Doctor | None = None,
     profile: bool = False,
     write_calibration: bool = False,
+    check_resize: bool | None = None,
     trust_code: bool = False,
     custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
@@ -68,6 +69,8 @@ def validate(
         doctor: try the common mistakes of pre-processing, and say which explains what was seen in an app; see `Row.mistakes`.
         fresh: run the original again although its answers to these pictures are known from an earlier validation.
         write_calibration: fit a calibration of the scores on val and store it, in a .tflite and as NAME.calibration.csv beside any file.
+        check_resize: compare the usual resize rules with the one in use on images of train and val, and note it where another is certainly better; None
+            does so where nobody chose the rule: no training by edgecnn, no measurement at the export, no `resize` here.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         profile: measure also what starting costs, which operators take the time, and the processor's peak; takes seconds a file.
 
@@ -84,7 +87,7 @@ def validate(
     asked = Asked(
         against=against, data=data, labels=labels, given=given, label_offset=label_offset,
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
-        profile=profile, calibrate=write_calibration,
+        profile=profile, calibrate=write_calibration, check_resize=check_resize,
     )  # fmt: skip
     with trusting(trust_code, custom_objects):
         return session.run(paths, asked, progress)

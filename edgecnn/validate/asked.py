@@ -32,6 +32,7 @@ class Asked:
     doctor: Doctor | None
     profile: bool
     calibrate: bool
+    check_resize: bool | None = None
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.threads):

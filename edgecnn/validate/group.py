@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.errors import BadData
 from edgecnn.progress import Progress
-from edgecnn.validate import class_notes, extras, latency, recall, row, samples
+from edgecnn.validate import class_notes, extras, latency, recall, resize_check, row, samples
 from edgecnn.validate.asked import Asked
 from edgecnn.validate.contender import Contender
 from edgecnn.validate.extras import Shown
@@ -51,6 +51,7 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
         rows = [replace(one, multi_label=measure_multi_label(c.probabilities, targets, names, before)) for c, one in zip(exports, rows, strict=True)]
     notes += class_notes.source_notes(exports, sample.classes)
     notes += [note for c, one in zip(exports, rows, strict=True) for note in class_notes.class_notes(c, one, truth, sample.classes)]
+    notes += resize_check.resize_notes(source, pairs, original or exports[0], sample, asked, progress)
     rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
     return Group(
         sample.about,

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,12 +27,12 @@ CODE_VERSION = 1
 MOST = 100
 
 
-def key(subject: Subject, sample: Sample, truth: np.ndarray | None) -> str:
-    """Digest of all that the answers depend on."""
+def key(subject: Subject, sample: Sample, truth: np.ndarray | None, more: Sequence[object] = ()) -> str:
+    """Digest of all that the answers depend on; `more` is whatever JSON can hold."""
     host = this_host()
     parts = [
         CODE_VERSION, digest(subject.path), subject.path.suffix, asdict(subject.preprocessing), subject.label_offset, asdict(sample.about),
-        hashlib.sha256(truth).hexdigest() if truth is not None else "", host.processor, host.versions,
+        hashlib.sha256(truth).hexdigest() if truth is not None else "", host.processor, host.versions, *more,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -62,9 +63,27 @@ def keep(name: str, outcome: Outcome) -> None:
     _sweep()
 
 
-def _sweep() -> None:
+def find_text(name: str) -> str | None:
+    """The text kept under `name`, or None when there is none that can be read."""
+    path = _folder() / f"{name}.txt"
+    try:
+        text = path.read_text()
+        path.touch()
+    except (OSError, ValueError):
+        return None
+    return text or None
+
+
+def keep_text(name: str, text: str) -> None:
+    """Keep a text under `name`; a cache that cannot be written is done without."""
+    with contextlib.suppress(BadFile):
+        files.write_text(_folder() / f"{name}.txt", text)
+    _sweep("txt")
+
+
+def _sweep(suffix: str = "npz") -> None:
     with contextlib.suppress(OSError):
-        kept = sorted(_folder().glob("*.npz"), key=lambda path: path.stat().st_mtime)
+        kept = sorted(_folder().glob(f"*.{suffix}"), key=lambda path: path.stat().st_mtime)
         for path in kept[:-MOST]:
             path.unlink(missing_ok=True)
 

@@ -101,6 +101,18 @@ class TestCommands:
         report = (tmp_path / "report.json").read_text()
         assert '"source": "measured"' in report
 
+    @pytest.mark.parametrize("command", ["validate", "export"])
+    def test_what_is_odd_about_the_data_is_said_once(self, tmp_path, command):
+        # The data set is loaded for the input, for the classes and for what the command does.
+        folder, net = color_folder(tmp_path / "colors"), color_net(tmp_path / "net.onnx", UNIT)
+        (folder / "red" / "notes.txt").write_text("two lamps")
+        (folder / "red" / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+        words = {"validate": ("--no-latency",), "export": ("--int8", "--out", tmp_path / "out")}[command]
+        result = edgecnn(command, net, "--data", folder, *words)
+        assert result.code == 0, result.err
+        assert result.err.count("red/cut.jpg") == 1, result.err
+        assert result.err.count("red/notes.txt") == 1, result.err
+
     def test_predict_asks(self, photos, tmp_path):
         net = color_net(tmp_path / "net.onnx", UNIT)
         image = photos / "red" / "0.png"

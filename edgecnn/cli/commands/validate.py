@@ -37,6 +37,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-calibration", action="store_true", help="fit a calibration of the scores on val, and store it in the .tflite and beside the file"
     )
+    parser.add_argument(
+        "--check-resize", action=argparse.BooleanOptionalAction,
+        help="say whether another resize rule would certainly give more right answers on train and val (default: where nobody chose the rule)",
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="run the original again although its answers to these pictures are known")
     parser.add_argument("--phone", metavar="PHONE.json", help="also show what a phone took for these files, as tools/android_benchmark.sh --json wrote it")
     report_files.add(parser)
@@ -74,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         data=args.data, labels=args.labels, given=options.given_input(args), label_offset=args.label_offset,
         limits=limits, threads=() if args.no_latency else args.threads, count=args.count, split=args.split,
         fresh=args.fresh, parity=args.parity, ray=args.ray, layers=args.layers, doctor=doctor, profile=args.profile, write_calibration=args.write_calibration,
+        check_resize=args.check_resize,
         progress=progress(),
     )  # fmt: skip
     report = replace(report, command=args.typed)
