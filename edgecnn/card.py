@@ -137,10 +137,10 @@ class Card:
         recipe: settings of the training, as plain values.
         compression: what was done to the weights after their training: "prune", "cluster", "quantize" -> settings as plain values.
         sources: what else the weights come from: "weights" and "teacher" -> name and SHA-256 of a file, or "imagenet"; "original" -> the name of the
-            float file that an export was derived from, where that is no Keras model.
+            float file that an export was derived from, where that is no Keras model, or that of a model object, which ends with " (in memory)".
         accuracy: split name -> {"correct": n, "total": n, "top1": share, "low": share, "high": share}; 95 % Wilson interval.
         versions: package name -> version at training.
-        weights_sha256: digest of the .keras file that the card lies beside.
+        weights_sha256: digest of the .keras file that the card lies beside; of a model object that of a .keras file without a date, which is not kept.
         ranges: recorded activation ranges, format -> tensor name -> [least, largest, share of both that eight bits should span].
         means: recorded means a channel of what flows into layers with weights, format -> tensor name -> [mean, ...].
         calibration: {"dataset", "digest", "split", "count", "seed"} of the pictures behind `ranges` and `means`, or behind an export.

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgecnn import labels as label_files
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting
+from edgecnn.formats.keras.model_objects import ModelStore
 from edgecnn.formats.keras.trust import trusting
 from edgecnn.runtime.contract import Runner
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
     from PIL import Image
 
@@ -67,7 +69,7 @@ class Predictor:
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | keras.Model,
     *,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
     label_offset: int | None = None,
@@ -77,10 +79,10 @@ def load(
     trust_code: bool = False,
     custom_objects: str | os.PathLike[str] | None = None,
 ) -> Predictor:
-    """Open a .keras, .tflite or .onnx file for naming pictures.
+    """Open a .keras, .tflite or .onnx file, or a model object of Keras as it is now, for naming pictures.
 
     Args:
-        path: the model file.
+        path: the model file, or a `keras.Model` (`tf_keras.Model`).
         labels: class names or a label file; None takes them from the file's card, and `class 0`, `class 1`, ... where it has none.
         label_offset: outputs before the first label; None takes it from the card, else 0.
         preprocessing: how pictures become the input; what is not said is taken from evidence, see `edgecnn.sources.open_classifier`.
@@ -96,8 +98,10 @@ def load(
         labels = label_files.read_labels(labels)
     from edgecnn.sources.open_classifier import open_classifier
 
-    with trusting(trust_code, custom_objects):
-        classifier = open_classifier(path, given=preprocessing, labels=tuple(labels or ()), label_offset=label_offset, data=data, threads=threads)
-    names = classifier.labels
-    outputs = label_files.for_outputs(names.labels, classifier.runner.classes, names.label_offset, Path(path))
+    with trusting(trust_code, custom_objects), ModelStore() as store:
+        place = Path(store.path(path))
+        classifier = open_classifier(place, given=preprocessing, labels=tuple(labels or ()), label_offset=label_offset, data=data, threads=threads)
+        names = classifier.labels
+        outputs = label_files.for_outputs(names.labels, classifier.runner.classes, names.label_offset, place)
+        classifier.runner.path = store.renamed(place)
     return Predictor(classifier.runner, outputs, classifier.input)

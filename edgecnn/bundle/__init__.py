@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.door import open_door
 from edgecnn.errors import BadFile, unknown
+from edgecnn.formats.keras.model_objects import refuse_object
 from edgecnn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -109,10 +110,12 @@ def bundle(
         progress: told of every step.
 
     Raises:
-        UnknownName: no such target. BadFile: a file that the target does not take, or a place that is not free. BadData, BadSetting: see `golden.make`.
+        UnknownName: no such target. BadFile: a file that the target does not take, or a place that is not free. BadData, BadSetting: see `golden.make`;
+            BadSetting for a model object too, which has to be exported first.
     """
     from edgecnn.bundle import work
 
+    refuse_object(path, "bundle takes a .tflite or .onnx file; export it first: files = edgecnn.export(model, ...), then bundle(files[0].path, target)")
     path = Path(path)
     row = TARGETS.get(target)
     if row is None:

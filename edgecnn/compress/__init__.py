@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.door import open_door
+from edgecnn.formats.keras.model_objects import ModelStore
 from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Compress
 
 if TYPE_CHECKING:
+    import keras
+
     from edgecnn.data import Dataset
     from edgecnn.sources.given_input import GivenInput
 
@@ -61,7 +64,7 @@ class Compressed:
 
 
 def compress(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | keras.Model,
     *,
     settings: Compress,
     data: str | os.PathLike[str] | Dataset | None = None,
@@ -72,7 +75,7 @@ def compress(
     custom_objects: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
     fresh: bool = False,
-    teacher: str | os.PathLike[str] | None = None,
+    teacher: str | os.PathLike[str] | keras.Model | None = None,
     labels: Sequence[str] = (),
     label_offset: int | None = None,
 ) -> Compressed:
@@ -82,16 +85,16 @@ def compress(
     at the end. What was cut off goes on where it was when the same call is made again. Needs Keras on TensorFlow, because TF-MOT does.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
         settings: what is done, and how the fine-tuning goes.
         data: pictures to fine-tune on, and to judge on; the card's data set when left out.
         preprocessing: for models without a card.
-        out: folder to write to; the model's own when left out.
+        out: folder to write to; the model's own when left out, `models/` for a model object.
         name: of the result; the model's with what was done, such as `mobilenet-prune50-qat`, when left out.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         progress: told of every step.
         fresh: start over although a compression was cut off.
-        teacher: a .keras file of the same answers, which are learnt beside the labels; the model itself when left out.
+        teacher: a .keras file or a model object of the same answers, which are learnt beside the labels; the model itself when left out.
         labels: names of the outputs, for a model that does not say them: classes of the data are found by name, never by position.
         label_offset: outputs before the first label, 1 for a background class; the card's when left out.
 
@@ -101,10 +104,10 @@ def compress(
     """
     from edgecnn.compress import run
 
-    with trusting(trust_code, custom_objects):
+    with trusting(trust_code, custom_objects), ModelStore(progress) as store:
         return run.run(
-            model, settings, data=data, preprocessing=preprocessing, out=out, name=name, progress=progress, fresh=fresh, teacher=teacher, labels=tuple(labels),
-            label_offset=label_offset,
+            store.path(model), settings, data=data, preprocessing=preprocessing, out=store.folder(model, out), name=name, progress=store.progress, fresh=fresh,
+            teacher=None if teacher is None else store.path(teacher), labels=tuple(labels), label_offset=label_offset,
         )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from edgecnn.compress.endings import ending_of
 from edgecnn.compress.flat_model import flatten_model, with_input_of
 from edgecnn.data import Dataset
 from edgecnn.errors import BadData, BadSetting
+from edgecnn.formats.keras.held_models import source_name
 from edgecnn.progress import Progress
 from edgecnn.runtime.keras_model import KerasRunner
 from edgecnn.runtime.scores import ScoreKind
@@ -58,7 +59,7 @@ class _Job:
     def sources(self) -> dict[str, str]:
         """Of what was learnt, for the card."""
         files_read = {"weights": self.original} | ({"teacher": self.teacher} if self.teacher else {})
-        return {what: f"{path.name} {files.sha256(path)}" for what, path in files_read.items()}
+        return {what: f"{source_name(path)} {files.sha256(path)}" for what, path in files_read.items()}
 
     def checkpoint(self, step: str, start: list[np.ndarray]) -> Checkpoint:
         """That of one step, which depends on everything that the step depends on."""

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from edgecnn.card import Card, Preprocessing
 from edgecnn.door import open_door
+from edgecnn.formats.keras.model_objects import ModelStore, refuse_object
 from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Export
 
 if TYPE_CHECKING:
+    import keras
+
     from edgecnn.data import Dataset
     from edgecnn.sources.given_input import GivenInput
 
@@ -45,7 +48,7 @@ class Exported:
 
 
 def export(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | keras.Model,
     *,
     settings: Export | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
@@ -64,11 +67,12 @@ def export(
     and compared with the Keras model; one that fails the comparison is not left behind.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (of Keras 2 too, `tf_keras.Model`), which stays as it is. Layers
+            and functions of its own need neither `trust_code` nor `custom_objects`. It is not stored: its files name no original to compare with.
         settings: schemes, formats, input/output type, calibration; float32 in both formats when left out.
         data: where activation ranges and the comparison's pictures are taken from (its training split); the card's data set when left out.
         preprocessing, labels: for models without a card, or to overrule it.
-        out: folder to write to; the model's own when left out.
+        out: folder to write to; the model's own when left out, `models/` for a model object.
         name: stem of the files; the model's when left out.
         strict: refuse a data set with a corrupt picture.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
@@ -80,16 +84,18 @@ def export(
     """
     from edgecnn.export import job
 
-    with trusting(trust_code, custom_objects):
+    with trusting(trust_code, custom_objects), ModelStore(progress) as store:
         return job.run(
-            model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, strict=strict, progress=progress
-        )
+            store.path(model), settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name,
+            strict=strict, progress=store.progress,
+        )  # fmt: skip
 
 
 def record_ranges(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int = 200, progress: Progress = SILENT) -> Card:
     """Measure the activation ranges of a model on `count` training pictures and write them into its card, for export where no pictures are at hand."""
     from edgecnn.export import job
 
+    refuse_object(model, "ranges are recorded in the card beside a file; save it and name the file")
     return job.record(model, data, count=count, progress=progress)
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from edgecnn.card import Preprocessing
 from edgecnn.door import open_door
 from edgecnn.export import Exported
+from edgecnn.formats.keras.model_objects import ModelStore
 from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Budget, Export, PostTraining, Search
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import keras
 
     from edgecnn.data import Dataset
     from edgecnn.optimize.front import Candidate
@@ -80,7 +83,7 @@ class Found:
 
 
 def optimize(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | keras.Model,
     *,
     search: Search | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
@@ -101,7 +104,7 @@ def optimize(
     was cut off. Writes the winner of each format, its network, NAME-optimize.png and NAME-optimize.json.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
         search: limit, goal, and what is tried.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
         data, preprocessing, labels, out, name, fresh, progress: as in `within`.
@@ -111,18 +114,20 @@ def optimize(
     """
     from edgecnn.optimize import search as room
 
-    with trusting(trust_code, custom_objects):
-        return room.run(
-            model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, fresh=fresh, progress=progress
-        )
+    with trusting(trust_code, custom_objects), ModelStore(progress) as store:
+        found = room.run(
+            store.path(model), search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name,
+            fresh=fresh, progress=store.progress,
+        )  # fmt: skip
+        return store.renamed(found)
 
 
 def within(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | keras.Model,
     budget: Budget,
     *,
     settings: Export | None = None,
-    against: str | os.PathLike[str] | None = None,
+    against: str | os.PathLike[str] | keras.Model | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
@@ -139,10 +144,10 @@ def within(
     user's cache folder.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
         budget: the limit, and what may be done.
         settings: formats, calibration, input/output type, and the way to int8 that is tried first; its scheme must be int8.
-        against: the model that the loss is measured against; `model` itself when left out.
+        against: the model, a path or an object, that the loss is measured against; `model` itself when left out.
         data: labelled pictures: train calibrates and trains, val chooses, test reports; the card's data set when left out.
         preprocessing, labels, out, name, strict: as in `edgecnn.export`.
         fresh: measure again what the cache remembers.
@@ -153,10 +158,11 @@ def within(
     """
     from edgecnn.optimize import climb
 
-    return climb.run(
-        model, budget, settings or Export(("int8",)), against=against, data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name,
-        strict=strict, fresh=fresh, progress=progress,
-    )  # fmt: skip
+    with ModelStore(progress) as store:
+        return climb.run(
+            store.path(model), budget, settings or Export(("int8",)), against=None if against is None else store.path(against), data=data,
+            preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name, strict=strict, fresh=fresh, progress=store.progress,
+        )  # fmt: skip
 
 
 open_door(__name__)

@@ -18,6 +18,7 @@ from edgecnn.card import Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadSetting, CheckFailed
 from edgecnn.export.workshop import card_of
+from edgecnn.formats.keras.held_models import source_name
 from edgecnn.optimize import Found, plot
 from edgecnn.optimize.cache import Cache
 from edgecnn.optimize.climb import check_provable, data_of
@@ -169,10 +170,10 @@ class _Job:
 
     def _figures(self, everyone: list[Candidate], found: list[Found]) -> dict[str, object]:
         fronts = {id(it) for one in found for it in one.front}
-        rows = [{**asdict(it), "model": it.model.name, "front": id(it) in fronts} for it in everyone]
+        rows = [{**asdict(it), "model": source_name(it.model), "front": id(it) in fronts} for it in everyone]
         winners = [{"file": it.exported.path.name, "name": it.candidate.name, "test": asdict(it.test)} for it in found]
         data = self.meter.data
-        about = {"model": self.path.name, "sha256": files.sha256(self.path), "data": data.name, "digest": data.digest, "search": asdict(self.search)}
+        about = {"model": source_name(self.path), "sha256": files.sha256(self.path), "data": data.name, "digest": data.digest, "search": asdict(self.search)}
         return {**about, "host": asdict(this_host()), "untried": self.untried, "winners": winners, "candidates": rows}
 
 

@@ -11,6 +11,7 @@ from edgecnn.card import Preprocessing
 from edgecnn.compress import compress
 from edgecnn.data import Dataset
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras.held_models import derive
 from edgecnn.optimize.cache import Cache
 from edgecnn.progress import Advance, Progress
 from edgecnn.runtime.keras_model import own_card
@@ -50,6 +51,7 @@ def compressed(
     }  # fmt: skip
     folder = cache.place(key) or otherwise
     path = folder / f"{name or settings.suffix()}.keras"
+    derive(path, model)
     if not cache.fresh and _whole(path):
         progress.step(f"{path.stem}: trained before, taken from {folder.parent}")
         return path

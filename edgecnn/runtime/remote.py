@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +22,9 @@ import numpy as np
 from edgecnn import errors
 from edgecnn.card import Card, Preprocessing
 from edgecnn.errors import BadFile
+from edgecnn.formats.keras import check, held_models, trust
+from edgecnn.formats.keras.custom_objects import load_custom_objects
+from edgecnn.formats.keras.inspection import inspect_config
 from edgecnn.runtime.contract import RawPixels, Tensor
 from edgecnn.runtime.scores import ScoreKind, kind_of_values, num_classes, to_probabilities
 
@@ -43,12 +47,13 @@ class RemoteRunner:
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+        place, trusted = for_another_process(self.path)
         self._child = subprocess.Popen(
-            command, env=environment(threads), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors
+            command, env=environment(threads) | trusted, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors
         )
         theirs.close()
         self._pipe = Connection(ours.detach())
-        self._pipe.send((self.path, preprocessing, threads))
+        self._pipe.send((place, preprocessing, threads))
 
     @cached_property
     def _header(self) -> dict[str, Any]:
@@ -160,6 +165,25 @@ def environment(threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
     }
+
+
+def for_another_process(path: Path) -> tuple[Path, dict[str, str]]:
+    """Where another process finds a model, and what its environment must say besides: the classes of a model object are known to this process alone.
+
+    Raises:
+        BadSetting, BadFile: it cannot be laid out as a graph.
+    """
+    if held_models.held_at(path) is None:
+        return path, {}
+    from edgecnn.formats.keras.stored_copy import store_graph
+
+    options = trust.current()
+    if not path.is_dir():
+        own = load_custom_objects(options.custom_objects) if options.custom_objects else {}
+        if check.config_problem(inspect_config(path), frozenset(own)) is None:
+            return path, {}
+        path = store_graph(path)
+    return path, trust.variables(replace(options, trust_code=True))
 
 
 def serve(pipe: Connection) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import data as datasets
-from edgecnn.card import Card, Preprocessing
+from edgecnn.card import ORIGINAL, Card, Preprocessing
 from edgecnn.data import Dataset
+from edgecnn.formats.keras.held_models import is_copy, source_name
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.model_files import digest
 from edgecnn.runtime.scores import ENOUGH
@@ -77,6 +78,7 @@ def _new_card(classifier: Classifier, data: str | os.PathLike[str] | Dataset | N
         input_evidence=resolved.evidence,
         score_kind=kind.value if kind else "",
         label_source=source,
+        sources={ORIGINAL: source_name(Path(runner.path))} if is_copy(runner.path) else {},
     )
 
 

@@ -13,6 +13,7 @@ from edgecnn.card import Card, Preprocessing
 from edgecnn.catalog import Architecture
 from edgecnn.catalog import architecture as row_of
 from edgecnn.door import open_door
+from edgecnn.formats.keras.model_objects import refuse_object
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Machine, Train
 from edgecnn.train import twins
@@ -97,6 +98,8 @@ def train(
     """
     from edgecnn.train import run
 
+    refuse_object(weights, "weights are taken from a file; save it and name the file, or train the object with Keras")
+    refuse_object(teacher, "a teacher is a file with a card that says what its input wants; save it and name the file")
     if preprocessing is None:
         height, width = data.splits["train"].pictures.shape[1:3]
         preprocessing = preprocessing_for(architecture, image_size=(height, width), weights=weights)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Union
 
 from edgecnn.door import open_door
+from edgecnn.formats.keras.model_objects import ModelStore
 from edgecnn.formats.keras.trust import trusting
 from edgecnn.progress import SILENT, Progress
 from edgecnn.settings import Doctor, Limits
 
 if TYPE_CHECKING:
+    import keras
+
     from edgecnn.sources.given_input import GivenInput
     from edgecnn.validate.report import Report
 
@@ -19,9 +23,9 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 
 def validate(
-    files: PathLike | Sequence[PathLike],
+    files: PathLike | keras.Model | Sequence[PathLike | keras.Model],
     *,
-    against: PathLike | None = None,
+    against: PathLike | keras.Model | None = None,
     data: PathLike | None = None,
     labels: PathLike | Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
@@ -51,8 +55,8 @@ def validate(
     What is left out is taken from the card inside the file: original, data set, labels, preprocessing.
 
     Args:
-        files: one or more .tflite, .onnx or .keras files.
-        against: the original of all of them, a model or an export; else the model that the card names, beside the file or one folder up.
+        files: one or more .tflite, .onnx or .keras files, or objects of `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
+        against: the original of all of them, a model, a model object or an export; else the model that the card names, beside the file or one folder up.
         data: data set name, folder or archive; else the one that the card names.
         labels: class names in the order of the outputs, or a text file with one a line.
         mean, std, order, resize: preprocessing of the files that have no card; see `card.Preprocessing`. What is not said is taken from evidence,
@@ -83,14 +87,16 @@ def validate(
 
     fields = {"mean": mean, "std": std, "order": order, "resize": resize}
     given = given or GivenInput({name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in fields.items() if v is not None})
-    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    models = [files] if isinstance(files, (str, os.PathLike)) or not isinstance(files, Iterable) else list(files)
     asked = Asked(
-        against=against, data=data, labels=labels, given=given, label_offset=label_offset,
+        against=None, data=data, labels=labels, given=given, label_offset=label_offset,
         limits=limits or Limits(), threads=tuple(threads), count=count, split=split, fresh=fresh, parity=parity, ray=ray, layers=layers, doctor=doctor,
         profile=profile, calibrate=write_calibration, check_resize=check_resize,
     )  # fmt: skip
-    with trusting(trust_code, custom_objects):
-        return session.run(paths, asked, progress)
+    with trusting(trust_code, custom_objects), ModelStore(progress) as store:
+        paths = [store.path(model) for model in models]
+        asked = replace(asked, against=None if against is None else store.path(against))
+        return store.renamed(session.run(paths, asked, store.progress))
 
 
 open_door(__name__)

@@ -15,6 +15,7 @@ import numpy as np
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadSetting, EdgeCNNError
 from edgecnn.formats.keras import trust
+from edgecnn.formats.keras.held_models import held_at, source_name
 from edgecnn.runtime import model_files, open_model
 from edgecnn.runtime.pool import Pictures, usable_cores
 from edgecnn.runtime.remote import environment
@@ -82,8 +83,10 @@ def stream(
     """`pool.stream` on the cluster that `cluster` joined; chunks come back in any order, and no more are under way than its cores can hold.
 
     Raises:
-        BadFile, BadData: as the runner raises in a worker. BadSetting: workers die.
+        BadFile, BadData: as the runner raises in a worker. BadSetting: workers die, or the model is an object in memory.
     """
+    if held_at(path) is not None:
+        raise BadSetting(f"{source_name(path)} is a model object, and Ray's workers open files; save it and validate the file, or leave out --ray")
     task = ray.remote(num_cpus=1, max_retries=2)(_scores)
     file = ray.put((path.absolute().name, model_files.read_contents(path)))
     most = max(1, int(AHEAD * ray.cluster_resources().get("CPU", 1)))

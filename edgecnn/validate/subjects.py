@@ -10,6 +10,7 @@ from pathlib import Path
 from edgecnn import zoo
 from edgecnn.card import ORIGINAL, Card, Preprocessing
 from edgecnn.errors import BadFile, BadSetting, UnknownInputError
+from edgecnn.formats.keras.held_models import IN_MEMORY
 from edgecnn.labels import read_labels
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import card_of
@@ -117,6 +118,9 @@ def _original(path: Path, card: Card | None) -> tuple[Path | None, str]:
     """The model or float file that a card names, beside the export or one folder up or under models/."""
     if card is None or zoo.is_keras(path):
         return None, ""
+    if card.sources.get(ORIGINAL, "").endswith(IN_MEMORY):
+        name = card.sources[ORIGINAL]
+        return None, f"{path.name}: its original is the model object {name}, which is not stored; save it and name it with --against to compare"
     file = Path(card.sources.get(ORIGINAL, "")).name
     names = [file] if file else [f"{Path(card.name).name}{suffix}" for suffix in zoo.SUFFIXES]
     places = [folder / name for folder in (path.parent, path.parent.parent, zoo.FOLDER) for name in names]

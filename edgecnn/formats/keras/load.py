@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ import keras
 
 from edgecnn import files
 from edgecnn.errors import BadFile, EdgeCNNError
-from edgecnn.formats.keras import check, layer_configs, rewrite, saved_model, trust, weights
+from edgecnn.formats.keras import check, held_models, layer_configs, rewrite, saved_model, trust, weights
 from edgecnn.formats.keras.custom_objects import load_custom_objects
 from edgecnn.formats.keras.inspection import WEIGHTS, KerasFile, inspect_config
 from edgecnn.formats.keras.rebuild import rebuild
@@ -61,11 +62,12 @@ def load_keras_model(
 
 
 def load(path: str | Path, options: trust.LoadingOptions | None = None, custom_objects: Mapping[str, Any] | None = None) -> LoadedModel:
-    """As `load_keras_model`, with what there is to say about it."""
+    """As `load_keras_model`, with what there is to say about it. The stored copy of a model object is trusted, see `held_models`."""
     options = options or trust.current()
     file = inspect_config(path)
     custom = dict(custom_objects or {}) | (load_custom_objects(options.custom_objects) if options.custom_objects else {})
-    if not options.trust_code:
+    held = held_models.held_at(path)
+    if held is None and not options.trust_code:
         check.check_config(file, frozenset(custom))
     for layer in rewrite.training_calls(file.config):
         raise BadFile(
@@ -76,7 +78,7 @@ def load(path: str | Path, options: trust.LoadingOptions | None = None, custom_o
     if rewrite.has_half(file.config):
         notes.append(f"{file.path} computes in {rewrite.has_half(file.config)}; loaded in float32")
     try:
-        model = _load(file, options, custom)
+        model = _load(file, options, custom) if held is None else _held(file, options, custom, held)
     except EdgeCNNError:
         raise
     except OSError as error:
@@ -86,7 +88,16 @@ def load(path: str | Path, options: trust.LoadingOptions | None = None, custom_o
     # Keras hands on whatever zipfile, h5py, json and the layers raise.
     except Exception as error:
         raise BadFile(f"{file.path} cannot be loaded by Keras {keras.__version__} ({_reason(error)})") from error
+    _use_valid_names(model)
     return LoadedModel(_one_in_one_out(file, model, options), tuple(notes))
+
+
+def _use_valid_names(model: keras.Model) -> None:
+    """Names that TensorFlow takes as scopes: other backends, and Keras outside of a graph, take spaces too."""
+    for layer in (model, *model._flatten_layers(include_self=False)):
+        name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer.name)
+        if name != layer.name:
+            layer.name = name
 
 
 def _reason(error: Exception) -> str:
@@ -103,6 +114,16 @@ def _load(file: KerasFile, options: trust.LoadingOptions, custom: dict[str, Any]
     if not custom:
         return _rebuilt(file, options)
     return keras.saving.load_model(file.path, custom_objects=custom, compile=False, safe_mode=not options.trust_code)
+
+
+def _held(file: KerasFile, options: trust.LoadingOptions, custom: dict[str, Any], held: held_models.HeldModel) -> keras.Model:
+    """The copy of an object: as any other file where nothing of it is the user's own, else with the object's own classes and functions."""
+    if file.kind == "keras" and not file.of_keras2 and check.config_problem(file, frozenset(custom)):
+        from edgecnn.formats.keras.live_objects import bound
+
+        file, live = bound(file, held.model)
+        return _keras3(file, replace(options, trust_code=True), custom | live)
+    return _load(file, options, custom)
 
 
 def has_lambda(value: Any) -> bool:

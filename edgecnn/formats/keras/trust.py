@@ -78,6 +78,11 @@ def trusting(trust_code: bool = False, custom_objects: str | os.PathLike[str] | 
         yield
 
 
+def variables(options: LoadingOptions) -> dict[str, str]:
+    """What the environment of a process must say for it to load models with `options`."""
+    return {VARIABLE: json.dumps(asdict(options))}
+
+
 @contextlib.contextmanager
 def use(options: LoadingOptions) -> Iterator[None]:
     """Load models with `options` inside of this block, in this process and in the child processes that it starts."""
@@ -85,7 +90,7 @@ def use(options: LoadingOptions) -> Iterator[None]:
     if options == LoadingOptions():
         os.environ.pop(VARIABLE, None)
     else:
-        os.environ[VARIABLE] = json.dumps(asdict(options))
+        os.environ.update(variables(options))
     try:
         yield
     finally:
