@@ -136,7 +136,11 @@ def _statistics(layer: keras.layers.Normalization) -> dict[str, list[float] | fl
 
 def _call(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Inference: what a layer was told of training does not matter."""
-    return operation(*args, **{name: value for name, value in kwargs.items() if name != "training" and not (name == "mask" and value is None)})
+    result = operation(*args, **{name: value for name, value in kwargs.items() if name != "training" and not (name == "mask" and value is None)})
+    for tensor in keras.tree.flatten(result):
+        if isinstance(tensor, keras.KerasTensor):
+            tensor._sparse = False  # Keras calls a product with a number sparse, and then knows no shape of what an author's layer makes of it
+    return result
 
 
 def is_flat(model: keras.Model, shape: tuple[int | None, ...]) -> bool:

@@ -216,6 +216,20 @@ class Scaled(layers.Layer):
         return x * self.gain
 
 
+class Doubled(layers.Layer):
+    """One without weights."""
+
+    def call(self, x):
+        return x * 2.0
+
+
+@model
+def layers_in_a_row():
+    source = image()
+    x = layers.Conv2D(6, 3)(source)
+    return keras.Model(source, head(body(Scaled(name="scaled")(Doubled()(layers.Rescaling(1 / 255)(x))))))
+
+
 @model
 def layer_made_of_layers():
     source = image()

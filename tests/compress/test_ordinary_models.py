@@ -31,7 +31,7 @@ ENDINGS = {
     "tutorial_with_augmentation": "", "nested_base_with_preprocess_input": "", "one_logit": "", "gray_without_channels": "", "one_sigmoid": "sigmoid",
     "independent_sigmoids": "sigmoid",
 }  # fmt: skip
-WHOLE = {"layer_with_its_own_weight": ("scaled",)}
+WHOLE = {"layer_with_its_own_weight": ("scaled",), "layers_in_a_row": ("scaled",)}
 
 
 def scores(net: keras.Model, images: np.ndarray) -> np.ndarray:
