@@ -51,6 +51,7 @@ def export(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     strict: bool = False,
@@ -68,6 +69,7 @@ def export(
         settings: schemes, formats, input/output type, calibration; float32 in both formats when left out.
         data: where activation ranges and the comparison's pictures are taken from (its training split); the card's data set when left out.
         preprocessing, labels: for models without a card, or to overrule it.
+        label_offset: outputs before the first label, 1 for a background class; the card's when left out.
         out: folder to write to; the model's own when left out.
         name: stem of the files; the model's when left out.
         strict: refuse a data set with a corrupt picture.
@@ -82,8 +84,9 @@ def export(
 
     with trusting(trust_code, custom_objects):
         return job.run(
-            model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, strict=strict, progress=progress
-        )
+            model, settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), label_offset=label_offset, out=out, name=name,
+            strict=strict, progress=progress,
+        )  # fmt: skip
 
 
 def record_ranges(model: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset, *, count: int = 200, progress: Progress = SILENT) -> Card:

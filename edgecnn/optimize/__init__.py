@@ -86,6 +86,7 @@ def optimize(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     fresh: bool = False,
@@ -101,10 +102,10 @@ def optimize(
     was cut off. Writes the winner of each format, its network, NAME-optimize.png and NAME-optimize.json.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: what `edgecnn.export` takes; of a float .tflite or .onnx only number formats of its own file format are tried, and nothing is trained.
         search: limit, goal, and what is tried.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
-        data, preprocessing, labels, out, name, fresh, progress: as in `within`.
+        data, preprocessing, labels, label_offset, out, name, fresh, progress: as in `within`.
 
     Raises:
         CheckFailed: in some format nothing keeps to the limit; says what came nearest. Others as `within`.
@@ -113,8 +114,9 @@ def optimize(
 
     with trusting(trust_code, custom_objects):
         return room.run(
-            model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name, fresh=fresh, progress=progress
-        )
+            model, search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), label_offset=label_offset, out=out, name=name,
+            fresh=fresh, progress=progress,
+        )  # fmt: skip
 
 
 def within(
@@ -126,6 +128,7 @@ def within(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     strict: bool = False,
@@ -139,12 +142,13 @@ def within(
     user's cache folder.
 
     Args:
-        model: a .keras or .h5 file, or the name of a model under `models/`.
+        model: what `edgecnn.export` takes; of a float .tflite or .onnx the ladder has the rungs without training.
         budget: the limit, and what may be done.
         settings: formats, calibration, input/output type, and the way to int8 that is tried first; its scheme must be int8.
         against: the model that the loss is measured against; `model` itself when left out.
-        data: labelled pictures: train calibrates and trains, val chooses, test reports; the card's data set when left out.
-        preprocessing, labels, out, name, strict: as in `edgecnn.export`.
+        data: labelled pictures: train calibrates and trains, val chooses, test reports; the card's data set when left out. Where pictures may have several
+            labels, accuracy is the share of label decisions at 0.5 that are right.
+        preprocessing, labels, label_offset, out, name, strict: as in `edgecnn.export`.
         fresh: measure again what the cache remembers.
         progress: told of every rung as it is measured.
 
@@ -154,8 +158,8 @@ def within(
     from edgecnn.optimize import climb
 
     return climb.run(
-        model, budget, settings or Export(("int8",)), against=against, data=data, preprocessing=preprocessing, labels=tuple(labels), out=out, name=name,
-        strict=strict, fresh=fresh, progress=progress,
+        model, budget, settings or Export(("int8",)), against=against, data=data, preprocessing=preprocessing, labels=tuple(labels),
+        label_offset=label_offset, out=out, name=name, strict=strict, fresh=fresh, progress=progress,
     )  # fmt: skip
 
 
