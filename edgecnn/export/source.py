@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,8 +59,13 @@ class KerasSource:
     """A Keras model that is open; any format is converted from it."""
 
     runner: KerasRunner
-    can_equalize = True
     precision = "float32"
+
+    @cached_property
+    def can_equalize(self) -> bool:
+        from edgecnn.export.equalize import can_equalize
+
+        return can_equalize(self.runner.model)
 
     @property
     def path(self) -> Path:

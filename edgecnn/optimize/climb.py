@@ -14,7 +14,7 @@ from edgecnn import data as data_sets
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, BadSetting, CheckFailed, Undecided
+from edgecnn.errors import BadData, BadFile, BadSetting, CheckFailed, Undecided
 from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import Opened, Workshop, open_model
 from edgecnn.optimize import Fitted, Trial
@@ -110,7 +110,11 @@ def _all_formats(job: _Job, settings: Export, twin: Callable[[], Opened]) -> lis
     for suffix in settings.formats:
         climb = Climb(job.budget, job.progress, can_equalize=job.opened.source.can_equalize)
 
-        def trained(suffix: str = suffix) -> Bench:
+        def trained(suffix: str = suffix) -> Bench | None:
+            reason = why_not_trained(job.opened.original)
+            if reason:
+                job.progress.step(f"not trained under int8's rounding: {reason}")
+                return None
             return Bench(Workshop(suffix, twin(), job.progress), job.val, "qat")
 
         found = climb.run(Bench(Workshop(suffix, job.opened, job.progress), job.val), settings.int8, trained)
@@ -162,6 +166,17 @@ def _twin(job: _Job, stack: ExitStack) -> Callable[[], Opened]:
         return made[0]
 
     return twin
+
+
+def why_not_trained(original: Runner) -> str:
+    """Why the layers of a Keras model cannot be trained, in words, such as those of a SavedModel that has only a graph; "" where they can."""
+    from edgecnn.compress.flat_model import flatten_model
+
+    try:
+        flatten_model(original.model, original.preprocessing, Path(original.path))
+    except BadFile as error:
+        return str(error)
+    return ""
 
 
 def check_provable(pictures: int, limit: float) -> None:

@@ -71,7 +71,7 @@ class Meter:
 
     def _best_way(self, workshop: Workshop) -> PostTraining:
         """The first way to int8 that keeps to the limit without training and without float operators, else the one that comes nearest."""
-        climb = Climb(Budget(self.search.max_drop, self.search.proof, widest=0.0, quantize=None), SILENT)
+        climb = Climb(Budget(self.search.max_drop, self.search.proof, widest=0.0, quantize=None), SILENT, can_equalize=workshop.source.can_equalize)
         return (climb.run(Bench(workshop, self.judge), self.settings.int8, _nobody) or climb.nearest()).how
 
     def _candidate(self, node: Node, suffix: str, name: str, how: PostTraining | None, content: bytes) -> Candidate:

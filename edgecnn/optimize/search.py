@@ -21,7 +21,7 @@ from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import card_of
 from edgecnn.optimize import Found, plot
 from edgecnn.optimize.cache import Cache
-from edgecnn.optimize.climb import check_provable, data_of, labelled, understood_as
+from edgecnn.optimize.climb import check_provable, data_of, labelled, understood_as, why_not_trained
 from edgecnn.optimize.front import Candidate, front, nearest, winner
 from edgecnn.optimize.judge import OVER, Judge
 from edgecnn.optimize.measure import Meter
@@ -59,6 +59,9 @@ def run(
     pictures = labelled(source, card.preprocessing, False, progress)
     if search.proof:
         check_provable(len(pictures.splits["val"]), search.max_drop)
+    if not is_float_file(path) and (reason := why_not_trained(original)):
+        progress.step(f"number formats alone, nothing is trained: {reason}")
+        search = without_training(search)
     judge = Judge(original, card, pictures, "val", cache, progress)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -78,7 +81,12 @@ def of_model(path: Path, search: Search) -> Search:
     if not is_float_file(path):
         return search
     formats = settle_formats(path, Export(("int8",), search.formats)).formats
-    return replace(search, formats=formats, channels=(), prune=(), clusters=(), quantize=False)
+    return replace(without_training(search), formats=formats)
+
+
+def without_training(search: Search) -> Search:
+    """The same of number formats alone."""
+    return replace(search, channels=(), prune=(), clusters=(), quantize=False)
 
 
 @dataclass

@@ -49,8 +49,8 @@ def _save(pixels: np.ndarray, path: Path) -> None:
     Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)).save(path)
 
 
-def net(scores: str) -> keras.Model:
-    """A network of one kind of scores, which takes pixels of 0..255."""
+def net(scores: str, *, uneven: bool = False) -> keras.Model:
+    """A network of one kind of scores, which takes pixels of 0..255; `uneven`: with one channel so much larger than the others that int8 loses these."""
     source = keras.Input((SIZE, SIZE, 3))
     x = layers.Rescaling(1 / 255)(source)
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 1, activation="relu", name="mix")(x))
@@ -58,8 +58,9 @@ def net(scores: str) -> keras.Model:
     x = layers.Dense(len(bias), activation=activation, name="last")(x)
     x = layers.Rescaling(100.0)(x) if scores == "percent" else x
     model = keras.Model(source, x)
-    model.get_layer("mix").set_weights([np.eye(3, dtype=np.float32)[None, None], np.zeros(3, np.float32)])
-    model.get_layer("last").set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+    factors = np.array([1000 if uneven else 1, 1, 1], np.float32)
+    model.get_layer("mix").set_weights([np.diag(factors)[None, None], np.zeros(3, np.float32)])
+    model.get_layer("last").set_weights([(kernel / factors[:, None]).astype(np.float32), bias.astype(np.float32)])
     return model
 
 

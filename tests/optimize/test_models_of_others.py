@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -17,16 +18,18 @@ from training import Heard
 from edgecnn import data as data_sets
 from edgecnn import runtime
 from edgecnn.card import Preprocessing
-from edgecnn.errors import BadData
+from edgecnn.errors import BadData, CheckFailed
 from edgecnn.optimize import optimize, within
-from edgecnn.optimize.judge import divergence
+from edgecnn.optimize.judge import OVER, divergence
 from edgecnn.optimize.right_answers import RightAnswers
-from edgecnn.settings import Budget, Export, Search
+from edgecnn.settings import FINE_TUNING, Augment, Budget, Export, Search
+from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.mappings import BY_NAME
 from edgecnn.statistics import paired_interval
 
 TFLITE = Export(("int8",), ("tflite",))
 BUDGET = Budget(30.0, quantize=None)
+ONE_EPOCH = replace(FINE_TUNING, epochs=1, augment=Augment())
 RAW = Preprocessing(theirs.SIZE, theirs.SIZE, mean=(0.0,), std=(1.0,))
 
 
@@ -180,6 +183,18 @@ def test_float_files_are_searched_within_their_own_format(suffix, kind, photos, 
     assert figures["winners"][0]["file"] == found.exported.path.name
 
 
+@pytest.mark.parametrize("form", ["tflite", "folder"])
+def test_channels_are_not_made_even_where_there_are_no_layers(form, photos, tmp_path):
+    model = theirs.net("softmax", uneven=True)
+    path = converted(model, tmp_path, "tflite") if form == "tflite" else tmp_path / "theirs"
+    if form == "folder":
+        model.export(path, verbose=False)
+    (found,) = optimize(path, search=Search(1.0), data=photos, preprocessing=GivenInput({"mean": (0.0,), "std": (1.0,)}), out=tmp_path / "out")
+    (int8,) = [it for it in found.candidates if it.scheme == "int8"]
+    assert int8.verdict == OVER, "this network was meant to suffer"
+    assert found.candidate.drop.points[0] <= 1.0
+
+
 def test_float_files_are_fitted_within_their_own_format(attributes, tmp_path):
     path = converted(theirs.net("attributes"), tmp_path, "tflite")
     result = edgecnn("export", path, "--int8", "--max-drop", 30, "--data", attributes)
@@ -200,8 +215,26 @@ def test_what_a_float_file_cannot_do(words, said, photos, tmp_path):
 def test_other_forms_of_keras_models(form, photos, tmp_path):
     model, path = theirs.net("logits"), tmp_path / ("theirs.h5" if form == "h5" else "theirs")
     model.save(path) if form == "h5" else model.export(path, verbose=False)
-    (found,) = optimize(path, search=Search(30.0, minutes=1e-6), data=photos, out=tmp_path / "out")
-    assert found.exported.path.name.startswith("theirs")
+    preprocessing = GivenInput({"mean": (0.0,), "std": (1.0,)})
+    search = Search(60.0, channels=(), prune=(0.2,), clusters=(), quantize=False, train=ONE_EPOCH)
+    heard = Heard()
+    (found,) = optimize(path, search=search, data=photos, preprocessing=preprocessing, out=tmp_path / "out", progress=heard)
     data = data_sets.load(photos, RAW)
     right = model.predict(np.asarray(data.splits["val"].pictures, np.float32), verbose=0).argmax(1) == data.splits["val"].labels
     assert found.candidate.drop.before == pytest.approx(right.mean())
+    # A SavedModel has no layers to prune: then number formats alone are tried.
+    assert any("nothing is trained" in text for text in heard.said) == (form == "folder")
+    assert any(it.name.startswith("prune20") for it in found.candidates) == (form == "h5")
+    card = runtime.card_of(found.exported.path)
+    assert (card.score_kind, card.labels) == ("logits", theirs.CLASSES)
+
+
+def test_a_network_that_cannot_be_trained_ends_the_climb(photos, tmp_path):
+    better, _ = saved("softmax", tmp_path)
+    worse = theirs.net("softmax")
+    worse.get_layer("last").set_weights([np.roll(value, 1, -1) for value in worse.get_layer("last").get_weights()])
+    worse.export(tmp_path / "worse", verbose=False)
+    heard, raw = Heard(), GivenInput({"mean": (0.0,), "std": (1.0,)})
+    with pytest.raises(CheckFailed, match="nearest was"):
+        within(tmp_path / "worse", Budget(1.0, widest=0.0), settings=TFLITE, against=better, data=photos, preprocessing=raw, progress=heard)
+    assert any("not trained under int8's rounding" in text and "without its layers" in text for text in heard.said)
