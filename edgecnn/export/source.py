@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn import zoo
 from edgecnn.card import ORIGINAL, Card
-from edgecnn.errors import BadSetting
+from edgecnn.errors import BadFile, BadSetting
 from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.interface import Interface
@@ -161,7 +161,10 @@ def settle_formats(path: Path, settings: Export) -> Export:
 
     Raises:
         BadSetting: only the other format is asked for, a number format that its own does not have, or a step that needs a Keras model.
+        BadFile: an .ort file, from which nothing is made.
     """
+    if path.suffix.lower() == ".ort":
+        raise BadFile(f"{path} is an .onnx that was packed for ONNX Runtime Mobile; expected that .onnx, or the model from which it was made")
     if not is_float_file(path):
         return settings
     own = OWN_FORMAT[path.suffix.lower()]

@@ -76,12 +76,10 @@ def of_model(path: Path, search: Search) -> Search:
     """The search that a model allows: of a float file number formats within its own, for it has no layers to train.
 
     Raises:
-        BadSetting: only the other file format is asked for.
+        BadSetting: only the other file format is asked for. BadFile: an .ort file.
     """
-    if not is_float_file(path):
-        return search
     formats = settle_formats(path, Export(("int8",), search.formats)).formats
-    return replace(without_training(search), formats=formats)
+    return replace(without_training(search), formats=formats) if is_float_file(path) else search
 
 
 def without_training(search: Search) -> Search:

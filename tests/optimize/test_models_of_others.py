@@ -211,6 +211,13 @@ def test_what_a_float_file_cannot_do(words, said, photos, tmp_path):
     refused(edgecnn("optimize", path, *words, "--data", photos), said)
 
 
+@pytest.mark.parametrize("words", [("export",), ("export", "--int8", "--max-drop", "1"), ("optimize",)], ids=" ".join)
+def test_packed_files_are_refused(words, photos, tmp_path):
+    path = tmp_path / "theirs.ort"
+    path.write_bytes(b"0000ORTM")
+    refused(edgecnn(words[0], path, *words[1:], "--data", photos), "ONNX Runtime Mobile", "expected that .onnx")
+
+
 @pytest.mark.parametrize("form", ["h5", "folder"])
 def test_other_forms_of_keras_models(form, photos, tmp_path):
     model, path = theirs.net("logits"), tmp_path / ("theirs.h5" if form == "h5" else "theirs")
