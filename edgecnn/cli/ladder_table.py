@@ -16,15 +16,13 @@ def render(found: Fitted, limit: float) -> str:
     rows = [("drop on val", "95 %", "size", "", ""), *(_row(trial) for trial in found.trials)]
     needed = found.val.settled_by(limit)
     verdict = (
-        "the interval proves it"
-        if found.verdict == "proven"
-        else f"the {found.val.change.total:,} pictures do not prove it" + (f"; {needed}" if needed else "")
+        "the interval proves it" if found.verdict == "proven" else f"the {found.val.pictures:,} pictures do not prove it" + (f"; {needed}" if needed else "")
     )
     over = f"; that is more than the limit of {limit:g}" if found.test.points[0] > limit + 1e-9 else ""
     facts = [
         ("rung:", found.rung),
         ("val:", f"{_numbers(found.val)}; {verdict}"),
-        ("test:", f"{_numbers(found.test)}, {found.test.change.total:,} pictures that chose nothing{over}"),
+        ("test:", f"{_numbers(found.test)}, {found.test.pictures:,} pictures that chose nothing{over}"),
     ]
     return f"{found.exported.path}, {bytes_of(found.exported.bytes)}\n{columns(rows, right=(0, 2))}\n\n{columns(facts)}"
 
@@ -36,4 +34,5 @@ def _row(trial: Trial) -> tuple[str, ...]:
 
 def _numbers(drop: Drop) -> str:
     points, low, high = drop.points
-    return f"{100 * drop.before:.1f} -> {100 * drop.after:.1f} %, drop {points:.2f} (95 % interval {low:.2f} to {high:.2f})"
+    what = "labels right " if drop.labels else ""
+    return f"{what}{100 * drop.before:.1f} -> {100 * drop.after:.1f} %, drop {points:.2f} (95 % interval {low:.2f} to {high:.2f})"

@@ -23,6 +23,16 @@ _RESIZE = (
 )
 
 
+# What a limit on the loss of accuracy is about.
+LOSS = "loss of accuracy on val in points: of top-1, or of right decisions where pictures may have several labels"
+
+
+def add_label_offset(parser: argparse.ArgumentParser) -> None:
+    """--label-offset, of commands that name outputs."""
+    meaning = "outputs before the first label: 1 for a background class (default: the card's, else 0)"
+    parser.add_argument("--label-offset", type=int, metavar="N", help=meaning)
+
+
 def add_preprocessing(parser: argparse.ArgumentParser, *, image_size: bool = True, labels: bool = True) -> None:
     """--mean, --std, --order, --resize, and --labels and --image-size unless they are switched off."""
     group = parser.add_argument_group("for models without a card, which someone else made")

@@ -202,6 +202,8 @@ def flatten_model(model: keras.Model, preprocessing: Preprocessing, path: Path) 
         flat = _flat(flattening, model, shape)
     # Keras raises whatever a layer raises that does not take the shape.
     except Exception as error:
+        if isinstance(error, BadFile):  # a layer says itself why it is not copied
+            raise BadFile(f"{path}: {error}") from error
         text = " ".join(str(error).split())[:200]
         raise BadFile(f"{path} cannot be built for an input of {list(shape[1:])} ({type(error).__name__}: {text}); give another --image-size") from error
     check_same_scores(model, flat, path)

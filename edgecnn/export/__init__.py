@@ -54,6 +54,7 @@ def export(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     strict: bool = False,
@@ -72,6 +73,7 @@ def export(
         settings: schemes, formats, input/output type, calibration; float32 in both formats when left out.
         data: where activation ranges and the comparison's pictures are taken from (its training split); the card's data set when left out.
         preprocessing, labels: for models without a card, or to overrule it.
+        label_offset: outputs before the first label, 1 for a background class; the card's when left out.
         out: folder to write to; the model's own when left out, `models/` for a model object.
         name: stem of the files; the model's when left out.
         strict: refuse a data set with a corrupt picture.
@@ -86,8 +88,8 @@ def export(
 
     with trusting(trust_code, custom_objects), ModelStore(progress) as store:
         return job.run(
-            store.path(model), settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name,
-            strict=strict, progress=store.progress,
+            store.path(model), settings or Export(), data=data, preprocessing=preprocessing, labels=tuple(labels), label_offset=label_offset,
+            out=store.folder(model, out), name=name, strict=strict, progress=store.progress,
         )  # fmt: skip
 
 

@@ -89,6 +89,18 @@ def equalized(net: keras.Model, inputs: np.ndarray) -> keras.Model:
     return other
 
 
+def can_equalize(net: keras.Model) -> bool:
+    """Whether a network has a graph of layers that can be copied, which the one graph of a SavedModel is not."""
+    if not hasattr(net, "_nodes_by_depth"):
+        return False
+    try:
+        keras.models.clone_model(net)
+    # Layers raise what they like where they cannot say how they were made.
+    except Exception:
+        return False
+    return True
+
+
 def follow(net: keras.Model) -> Channels:
     """Number the channels of a network from its input to its output."""
     known, numbers = Channels(), {}

@@ -30,6 +30,7 @@ def run(
     data: str | os.PathLike[str] | Dataset | None,
     preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
+    label_offset: int | None,
     out: str | os.PathLike[str] | None,
     name: str | None,
     strict: bool,
@@ -40,7 +41,9 @@ def run(
     settings = settle_formats(path, settings)
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
-    opened = open_model(path, settings, data=data, preprocessing=preprocessing, labels=labels, name=name, strict=strict, progress=progress)
+    opened = open_model(
+        path, settings, data=data, preprocessing=preprocessing, labels=labels, label_offset=label_offset, name=name, strict=strict, progress=progress
+    )
     written = []
     for suffix in settings.formats:
         names = [name for name, fmt in settings.files() if fmt == suffix]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn import zoo
 from edgecnn.card import ORIGINAL, Card
-from edgecnn.errors import BadSetting
+from edgecnn.errors import BadFile, BadSetting
 from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
 from edgecnn.export.interface import Interface
@@ -58,8 +59,13 @@ class KerasSource:
     """A Keras model that is open; any format is converted from it."""
 
     runner: KerasRunner
-    can_equalize = True
     precision = "float32"
+
+    @cached_property
+    def can_equalize(self) -> bool:
+        from edgecnn.export.equalize import can_equalize
+
+        return can_equalize(self.runner.model)
 
     @property
     def path(self) -> Path:
@@ -155,7 +161,10 @@ def settle_formats(path: Path, settings: Export) -> Export:
 
     Raises:
         BadSetting: only the other format is asked for, a number format that its own does not have, or a step that needs a Keras model.
+        BadFile: an .ort file, from which nothing is made.
     """
+    if path.suffix.lower() == ".ort":
+        raise BadFile(f"{path} is an .onnx that was packed for ONNX Runtime Mobile; expected that .onnx, or the model from which it was made")
     if not is_float_file(path):
         return settings
     own = OWN_FORMAT[path.suffix.lower()]

@@ -68,6 +68,7 @@ def open_model(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: tuple[str, ...] = (),
+    label_offset: int | None = None,
     name: str | None = None,
     strict: bool = False,
     progress: Progress,
@@ -78,7 +79,7 @@ def open_model(
         CheckFailed: it gives one answer to all pictures. UnknownInputError, NoCalibration, BadFile, BadData: as `export`.
     """
     progress.step(f"loading {path}")
-    original = open_with_card(path, preprocessing, labels=labels, data=data, progress=progress).runner
+    original = open_with_card(path, preprocessing, labels=labels, label_offset=label_offset, data=data, progress=progress).runner
     source = source_of(original)
     if isinstance(source, KerasSource):
         from edgecnn.sources.keras_input import with_float_input
@@ -95,12 +96,15 @@ def card_of(original: Runner, name: str | None, labels: tuple[str, ...]) -> Card
     """The card of a model that `open_with_card` opened, with what was given laid over it; of a float file it names the file as the source.
 
     Raises:
-        BadData: the number of labels is not the number of outputs.
+        BadData: the number of labels is not the number of outputs, or background outputs leave no two classes.
     """
     card = derived_card(original) if is_float_file(Path(original.path)) else original.card
     card = replace(card, name=name or card.name, labels=labels or card.labels)
+    if not 0 <= card.label_offset <= original.classes - 2:
+        raise BadData(f"a label offset of {card.label_offset} for the {original.classes} outputs of {original.path}; expected one that leaves two or more")
     if card.labels and len(card.labels) + card.label_offset != original.classes:
-        raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order")
+        hint = "; --label-offset 1 says that the first is a background class" if len(card.labels) + card.label_offset + 1 == original.classes else ""
+        raise BadData(f"{len(card.labels)} labels for the {original.classes} outputs of {original.path}; expected one label an output, in their order{hint}")
     return card
 
 

@@ -89,6 +89,7 @@ def optimize(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     fresh: bool = False,
@@ -104,10 +105,11 @@ def optimize(
     was cut off. Writes the winner of each format, its network, NAME-optimize.png and NAME-optimize.json.
 
     Args:
-        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
+        model: what `edgecnn.export` takes, a `keras.Model` included; of a float .tflite or .onnx only number formats of its own file format are tried, and
+            nothing is trained.
         search: limit, goal, and what is tried.
         trust_code, custom_objects: see `formats.keras.trust.trusting`; without them no code from a file is run.
-        data, preprocessing, labels, out, name, fresh, progress: as in `within`.
+        data, preprocessing, labels, label_offset, out, name, fresh, progress: as in `within`.
 
     Raises:
         CheckFailed: in some format nothing keeps to the limit; says what came nearest. Others as `within`.
@@ -116,8 +118,8 @@ def optimize(
 
     with trusting(trust_code, custom_objects), ModelStore(progress) as store:
         found = room.run(
-            store.path(model), search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name,
-            fresh=fresh, progress=store.progress,
+            store.path(model), search or Search(), data=data, preprocessing=preprocessing, labels=tuple(labels), label_offset=label_offset,
+            out=store.folder(model, out), name=name, fresh=fresh, progress=store.progress,
         )  # fmt: skip
         return store.renamed(found)
 
@@ -131,6 +133,7 @@ def within(
     data: str | os.PathLike[str] | Dataset | None = None,
     preprocessing: Preprocessing | GivenInput | None = None,
     labels: Sequence[str] = (),
+    label_offset: int | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     strict: bool = False,
@@ -144,12 +147,13 @@ def within(
     user's cache folder.
 
     Args:
-        model: a .keras or .h5 file, the name of a model under `models/`, or a `keras.Model` (`tf_keras.Model`), see `edgecnn.export`.
+        model: what `edgecnn.export` takes, a `keras.Model` included; of a float .tflite or .onnx the ladder has the rungs without training.
         budget: the limit, and what may be done.
         settings: formats, calibration, input/output type, and the way to int8 that is tried first; its scheme must be int8.
         against: the model, a path or an object, that the loss is measured against; `model` itself when left out.
-        data: labelled pictures: train calibrates and trains, val chooses, test reports; the card's data set when left out.
-        preprocessing, labels, out, name, strict: as in `edgecnn.export`.
+        data: labelled pictures: train calibrates and trains, val chooses, test reports; the card's data set when left out. Where pictures may have several
+            labels, accuracy is the share of label decisions at 0.5 that are right.
+        preprocessing, labels, label_offset, out, name, strict: as in `edgecnn.export`.
         fresh: measure again what the cache remembers.
         progress: told of every rung as it is measured.
 
@@ -161,7 +165,8 @@ def within(
     with ModelStore(progress) as store:
         return climb.run(
             store.path(model), budget, settings or Export(("int8",)), against=None if against is None else store.path(against), data=data,
-            preprocessing=preprocessing, labels=tuple(labels), out=store.folder(model, out), name=name, strict=strict, fresh=fresh, progress=store.progress,
+            preprocessing=preprocessing, labels=tuple(labels), label_offset=label_offset, out=store.folder(model, out), name=name, strict=strict, fresh=fresh,
+            progress=store.progress,
         )  # fmt: skip
 
 

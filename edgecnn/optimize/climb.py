@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from edgecnn import data as data_sets
 from edgecnn import files, zoo
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
-from edgecnn.errors import BadData, BadSetting, CheckFailed, Undecided
+from edgecnn.errors import BadData, BadFile, BadSetting, CheckFailed, Undecided
 from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import Opened, Workshop, open_model
 from edgecnn.optimize import Fitted, Trial
@@ -23,10 +23,11 @@ from edgecnn.optimize.cache import Cache
 from edgecnn.optimize.judge import Judge
 from edgecnn.optimize.ladder import Climb, Rung
 from edgecnn.optimize.twins import compressed
-from edgecnn.progress import Progress
+from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import card_of
 from edgecnn.runtime import open_model as open_file
-from edgecnn.runtime.contract import RawPixels, Runner
+from edgecnn.runtime.contract import Runner
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import Budget, Compress, Export
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.statistics import paired_interval
@@ -64,6 +65,7 @@ def run(
     data: str | os.PathLike[str] | Dataset | None,
     preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
+    label_offset: int | None,
     out: str | os.PathLike[str] | None,
     name: str | None,
     strict: bool,
@@ -79,10 +81,17 @@ def run(
         budget = replace(budget, quantize=None)
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
-    pictures = data_of(path, data, preprocessing, strict, progress)
-    opened = open_model(path, settings, data=None if data is None else pictures, preprocessing=preprocessing, labels=labels, name=name, progress=progress)
+    source = data_of(path, data)
+    opened = open_model(
+        path, settings, data=data, preprocessing=preprocessing, labels=labels, label_offset=label_offset, name=name, strict=strict, progress=progress
+    )
+    if opened.card.score_kind and ScoreKind(opened.card.score_kind).is_multi_label:
+        # The best of several labels that hold changes without harm: the drop judges.
+        opened = replace(opened, settings=replace(opened.settings, min_agreement=0.0))
+    pictures = labelled(source, opened.card.preprocessing, strict, SILENT)  # what is to be said of them was said when they were drawn for calibration
     cache = Cache(fresh=fresh)
-    original = opened.original if against is None else _reference(zoo.find(against), opened.card.preprocessing)
+    reference = None if against is None else zoo.find(against)
+    original = opened.original if reference is None or reference.resolve() == path.resolve() else _reference(reference, opened.card.preprocessing)
     job = _Job(opened, original, pictures, budget, cache, folder, progress)
     if budget.proof:
         check_provable(len(pictures.splits["val"]), budget.max_drop)
@@ -101,7 +110,11 @@ def _all_formats(job: _Job, settings: Export, twin: Callable[[], Opened]) -> lis
     for suffix in settings.formats:
         climb = Climb(job.budget, job.progress, can_equalize=job.opened.source.can_equalize)
 
-        def trained(suffix: str = suffix) -> Bench:
+        def trained(suffix: str = suffix) -> Bench | None:
+            reason = why_not_trained(job.opened.original)
+            if reason:
+                job.progress.step(f"not trained under int8's rounding: {reason}")
+                return None
             return Bench(Workshop(suffix, twin(), job.progress), job.val, "qat")
 
         found = climb.run(Bench(Workshop(suffix, job.opened, job.progress), job.val), settings.int8, trained)
@@ -144,14 +157,26 @@ def _twin(job: _Job, stack: ExitStack) -> Callable[[], Opened]:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             asked = Compress(quantize=job.budget.quantize, train=job.budget.train)
             original, names = job.opened.original, job.opened.card.labels
-            path = compressed(original.path, asked, job.data, original.preprocessing, job.cache, place, job.progress, labels=names)
             card = job.opened.card
+            path = compressed(
+                original.path, asked, job.data, original.preprocessing, job.cache, place, job.progress, labels=names, label_offset=card.label_offset,
+            )  # fmt: skip
             opened = open_model(path, job.opened.settings, data=job.data, preprocessing=card.preprocessing, labels=card.labels, progress=job.progress)
-            trained = opened.card
-            made.append(replace(opened, card=replace(trained, name=card.name, labels=card.labels or trained.labels)))
+            made.append(replace(opened, card=replace(understood_as(opened.card, card), name=card.name)))
         return made[0]
 
     return twin
+
+
+def why_not_trained(original: Runner) -> str:
+    """Why the layers of a Keras model cannot be trained, in words, such as those of a SavedModel that has only a graph; "" where they can."""
+    from edgecnn.compress.flat_model import flatten_model
+
+    try:
+        flatten_model(original.model, original.preprocessing, Path(original.path))
+    except BadFile as error:
+        return str(error)
+    return ""
 
 
 def check_provable(pictures: int, limit: float) -> None:
@@ -170,35 +195,33 @@ def check_provable(pictures: int, limit: float) -> None:
     )
 
 
-def data_of(
-    path: Path, data: str | os.PathLike[str] | Dataset | None, preprocessing: Preprocessing | GivenInput | None, strict: bool, progress: Progress
-) -> Dataset:
+def data_of(path: Path, data: str | os.PathLike[str] | Dataset | None) -> str | os.PathLike[str] | Dataset:
     """The labelled pictures that are judged on: those given, else the model's own.
 
     Raises:
         BadData: neither is there.
     """
-    if isinstance(data, Dataset):
+    if data is not None:
         return data
-    card: Card | None = card_of(path)
-    source = data if data is not None else (card.data.name if card and card.data else None)
-    if source is None:
+    card = card_of(path)
+    if card is None or card.data is None:
         raise BadData(f"the drop of accuracy is measured on labelled photos, and {path} does not say which it was trained on; give them with --data FOLDER")
-    return data_sets.load(source, _size(path, card, preprocessing), strict=strict, progress=progress)
+    return card.data.name
 
 
-def _size(path: Path, card: Card | None, given: Preprocessing | GivenInput | None) -> Preprocessing:
-    """Size and resize rule of the input; its values do not matter to decoded images."""
-    if isinstance(given, Preprocessing):
-        return given
-    given = given or GivenInput()
-    base = card.preprocessing if card else _raw(path, given)
-    return given.over(base)
+def labelled(source: str | os.PathLike[str] | Dataset, preprocessing: Preprocessing, strict: bool, progress: Progress) -> Dataset:
+    """The pictures at the size of a network and resized by its rule.
+
+    Raises:
+        BadData: they have no labels.
+    """
+    return source if isinstance(source, Dataset) else data_sets.load(source, preprocessing, strict=strict, progress=progress)
 
 
-def _raw(path: Path, given: GivenInput) -> Preprocessing:
-    with closing(open_file(path, preprocessing=RawPixels(given.image_size))) as runner:
-        return runner.preprocessing
+def understood_as(card: Card, original: Card) -> Card:
+    """The card of a network that was made from another, with how that one was understood: its input, its scores and its labels."""
+    known = ("input_evidence", "score_kind", "label_source")
+    return replace(card, labels=original.labels or card.labels, label_offset=original.label_offset, **{name: getattr(original, name) for name in known})
 
 
 def _reference(path: Path, preprocessing: Preprocessing) -> Runner:

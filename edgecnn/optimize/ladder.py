@@ -72,17 +72,17 @@ class Climb:
         self.ways = tuple(way for way in WAYS if can_equalize or not way.equalize)
         self.rungs: list[Rung] = []
 
-    def run(self, bench: Bench, first: PostTraining, trained: Callable[[], Bench]) -> Rung | None:
+    def run(self, bench: Bench, first: PostTraining, trained: Callable[[], Bench | None]) -> Rung | None:
         """The rung of the first kind that keeps to the limit, or None.
 
         Args:
             bench: of the model as it is.
             first: the way that was asked for.
-            trained: makes the bench of the same network trained under int8's rounding; called if nothing else helps.
+            trained: makes the bench of the same network trained under int8's rounding, or None where it cannot be trained; called if nothing else helps.
         """
         found = self._up(bench, (first, *(way for way in self.ways if way != first)))
-        if found is None and self.budget.quantize is not None:
-            found = self._up(trained(), WAYS_TRAINED)
+        if found is None and self.budget.quantize is not None and (other := trained()) is not None:
+            found = self._up(other, WAYS_TRAINED)
         return found
 
     def nearest(self) -> Rung:

@@ -6,14 +6,15 @@ import gzip
 import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgecnn.card import Preprocessing
+from edgecnn.card import Card
 from edgecnn.data import Dataset
 from edgecnn.export.workshop import Workshop, open_model
 from edgecnn.optimize.bench import Bench
 from edgecnn.optimize.cache import Cache
+from edgecnn.optimize.climb import understood_as
 from edgecnn.optimize.front import Candidate
 from edgecnn.optimize.judge import Judge
 from edgecnn.optimize.ladder import Climb, in_words
@@ -35,7 +36,7 @@ class Meter:
 
     Attributes:
         folder: for files that are being timed.
-        preprocessing, labels: of the original.
+        card: of the original.
         standards: suffix -> float32 file of the original, beside which the others are timed.
     """
 
@@ -45,14 +46,17 @@ class Meter:
     judge: Judge
     cache: Cache
     folder: Path
-    preprocessing: Preprocessing
-    labels: tuple[str, ...]
+    card: Card
     standards: dict[str, Path] = field(default_factory=dict)
 
     def workshop(self, model: Path, suffix: str, name: str | None = None) -> Workshop:
         """That of a network; `name` is what its files are called."""
-        opened = open_model(model, self.settings, data=self.data, preprocessing=self.preprocessing, labels=self.labels, name=name, progress=SILENT)
-        return Workshop(suffix, opened, SILENT)
+        known = self.card
+        opened = open_model(
+            model, self.settings, data=self.data, preprocessing=known.preprocessing, labels=known.labels, label_offset=known.label_offset, name=name,
+            progress=SILENT,
+        )  # fmt: skip
+        return Workshop(suffix, replace(opened, card=understood_as(opened.card, known)), SILENT)
 
     def candidates(self, node: Node, suffix: str) -> Iterator[Candidate]:
         """Every file of a network in one format, as it is measured."""
@@ -67,7 +71,7 @@ class Meter:
 
     def _best_way(self, workshop: Workshop) -> PostTraining:
         """The first way to int8 that keeps to the limit without training and without float operators, else the one that comes nearest."""
-        climb = Climb(Budget(self.search.max_drop, self.search.proof, widest=0.0, quantize=None), SILENT)
+        climb = Climb(Budget(self.search.max_drop, self.search.proof, widest=0.0, quantize=None), SILENT, can_equalize=workshop.source.can_equalize)
         return (climb.run(Bench(workshop, self.judge), self.settings.int8, _nobody) or climb.nearest()).how
 
     def _candidate(self, node: Node, suffix: str, name: str, how: PostTraining | None, content: bytes) -> Candidate:

@@ -35,7 +35,7 @@ def draw(name: str, candidates: Sequence[Candidate], search: Search, winners: Se
     """Two panels and a key: the front of each format is a line with numbers, winners are stars, the limit is dashed."""
     figure = Figure(figsize=(14, 5.4), dpi=110, layout="constrained")
     drop = candidates[0].drop
-    figure.suptitle(f"{name}: {len(candidates)} files, accuracy on {drop.change.total:,} val pictures; bars: 95 % interval of the change", fontsize=11)
+    figure.suptitle(f"{name}: {len(candidates)} files, accuracy on {drop.pictures:,} val pictures; bars: 95 % interval of the change", fontsize=11)
     size, time, key = figure.subplots(1, 3, width_ratios=(1, 1, 0.72))
     lowest = 100 * drop.before - max(DEPTH * search.max_drop, LEAST_DEPTH)
     panels: tuple[tuple[Axes, Cost, str], ...] = (
@@ -53,7 +53,7 @@ def draw(name: str, candidates: Sequence[Candidate], search: Search, winners: Se
     size.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     size.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     size.xaxis.set_minor_formatter(NullFormatter())
-    size.set_ylabel("top-1 accuracy, %")
+    size.set_ylabel("right labels, %" if drop.labels else "top-1 accuracy, %")
     size.legend(frameon=False, loc="lower right", fontsize=8)
     _key(key, numbered, winners)
     return figure

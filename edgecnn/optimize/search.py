@@ -17,17 +17,19 @@ from edgecnn import files, zoo
 from edgecnn.card import Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.errors import BadSetting, CheckFailed
+from edgecnn.export.source import is_float_file, settle_formats
 from edgecnn.export.workshop import card_of
 from edgecnn.formats.keras.held_models import source_name
 from edgecnn.optimize import Found, plot
 from edgecnn.optimize.cache import Cache
-from edgecnn.optimize.climb import check_provable, data_of
+from edgecnn.optimize.climb import check_provable, data_of, labelled, understood_as, why_not_trained
 from edgecnn.optimize.front import Candidate, front, nearest, winner
 from edgecnn.optimize.judge import OVER, Judge
 from edgecnn.optimize.measure import Meter
 from edgecnn.optimize.tree import Node, Tree, Wish
 from edgecnn.optimize.twins import compressed
 from edgecnn.progress import Progress
+from edgecnn.runtime.model_files import digest
 from edgecnn.settings import Export, Search
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.imported_card import open_with_card
@@ -41,28 +43,49 @@ def run(
     data: str | os.PathLike[str] | Dataset | None,
     preprocessing: Preprocessing | GivenInput | None,
     labels: tuple[str, ...],
+    label_offset: int | None,
     out: str | os.PathLike[str] | None,
     name: str | None,
     fresh: bool,
     progress: Progress,
 ) -> list[Found]:
     """See `edgecnn.optimize.optimize`."""
-    path = zoo.find_keras(model, "the search trains layers")
+    path = zoo.find(model)
+    search = of_model(path, search)
     folder = Path(out) if out is not None else path.parent
     files.check_writable(folder)
-    pictures = data_of(path, data, preprocessing, False, progress)
+    source, cache = data_of(path, data), Cache(fresh=fresh)
+    original = open_with_card(path, preprocessing, labels=labels, label_offset=label_offset, data=data, progress=progress).runner
+    card = card_of(original, name, labels)
+    pictures = labelled(source, card.preprocessing, False, progress)
     if search.proof:
         check_provable(len(pictures.splits["val"]), search.max_drop)
-    original, cache = open_with_card(path, preprocessing, labels=labels, data=pictures, progress=progress).runner, Cache(fresh=fresh)
-    card = card_of(original, name, labels)
+    if not is_float_file(path) and (reason := why_not_trained(original)):
+        progress.step(f"number formats alone, nothing is trained: {reason}")
+        search = without_training(search)
     judge = Judge(original, card, pictures, "val", cache, progress)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         export = Export(("int8",), search.formats, min_agreement=0.0)  # the drop judges
-        meter = Meter(search, export, pictures, judge, cache, place, original.preprocessing, card.labels)
+        meter = Meter(search, export, pictures, judge, cache, place, card)
         job = _Job(path, name or path.stem, folder, search, meter, progress)
         everyone = job.everything()
         return job.written(everyone, lambda: Judge(original, card, pictures, "test", cache, progress))
+
+
+def of_model(path: Path, search: Search) -> Search:
+    """The search that a model allows: of a float file number formats within its own, for it has no layers to train.
+
+    Raises:
+        BadSetting: only the other file format is asked for. BadFile: an .ort file.
+    """
+    formats = settle_formats(path, Export(("int8",), search.formats)).formats
+    return replace(without_training(search), formats=formats) if is_float_file(path) else search
+
+
+def without_training(search: Search) -> Search:
+    """The same of number formats alone."""
+    return replace(search, channels=(), prune=(), clusters=(), quantize=False)
 
 
 @dataclass
@@ -117,10 +140,10 @@ class _Job:
 
     def _made(self, wish: Wish) -> Path:
         """The network that a wish is for, trained with the original as the teacher."""
-        preprocessing = self.meter.preprocessing
+        card = self.meter.card
         return compressed(
-            wish.parent.model, wish.compress, self.meter.data, preprocessing, self.meter.cache, self.meter.folder / wish.name, self.progress,
-            name=f"{self.path.stem}-{wish.name}", teacher=self.path if wish.parent.kind else None, labels=self.meter.labels,
+            wish.parent.model, wish.compress, self.meter.data, card.preprocessing, self.meter.cache, self.meter.folder / wish.name, self.progress,
+            name=f"{self.path.stem}-{wish.name}", teacher=self.path if wish.parent.kind else None, labels=card.labels, label_offset=card.label_offset,
         )  # fmt: skip
 
     def written(self, everyone: list[Candidate], test: Callable[[], Judge]) -> list[Found]:
@@ -157,7 +180,7 @@ class _Job:
         target = self.folder / f"{name}.keras"
         with files.replacing(target) as staged:
             shutil.copyfile(model, staged)
-        cards.write(target, replace(cards.read(model), name=name))
+        cards.write(target, replace(understood_as(cards.read(model), self.meter.card), name=name))
 
     def _nothing(self, everyone: list[Candidate], lost: list[str]) -> str:
         parts = []
@@ -173,7 +196,7 @@ class _Job:
         rows = [{**asdict(it), "model": source_name(it.model), "front": id(it) in fronts} for it in everyone]
         winners = [{"file": it.exported.path.name, "name": it.candidate.name, "test": asdict(it.test)} for it in found]
         data = self.meter.data
-        about = {"model": source_name(self.path), "sha256": files.sha256(self.path), "data": data.name, "digest": data.digest, "search": asdict(self.search)}
+        about = {"model": source_name(self.path), "sha256": digest(self.path), "data": data.name, "digest": data.digest, "search": asdict(self.search)}
         return {**about, "host": asdict(this_host()), "untried": self.untried, "winners": winners, "candidates": rows}
 
 

@@ -32,7 +32,7 @@ class _BarsOnly(Progress):
 
 def compressed(
     model: Path, settings: Compress, data: Dataset, preprocessing: Preprocessing, cache: Cache, otherwise: Path, progress: Progress, *, name: str = "",
-    teacher: Path | None = None, labels: tuple[str, ...] = (),
+    teacher: Path | None = None, labels: tuple[str, ...] = (), label_offset: int = 0,
 ) -> Path:  # fmt: skip
     """The .keras file of a model that was compressed as `settings` say.
 
@@ -42,12 +42,13 @@ def compressed(
         cache: where it is looked for and kept.
         otherwise: a folder for it where there is no cache.
         name: of the file; what was done when left out.
-        teacher, labels: as in `compress`.
+        teacher, labels, label_offset: as in `compress`.
     """
     key = {
         "what": "model", "weights": files.sha256(model), "data": data.digest, "settings": settings.plain(), "train": settings.train.plain(),
         "preprocessing": asdict(preprocessing), "versions": versions(),
         "teacher": files.sha256(teacher) if teacher else "", **({"labels": list(labels)} if labels else {}),
+        **({"label_offset": label_offset} if label_offset else {}),
     }  # fmt: skip
     folder = cache.place(key) or otherwise
     path = folder / f"{name or settings.suffix()}.keras"
@@ -57,7 +58,7 @@ def compressed(
         return path
     done = compress(
         model, settings=settings, data=data, preprocessing=preprocessing, out=folder, name=path.stem, progress=_BarsOnly(progress), fresh=cache.fresh,
-        teacher=teacher, labels=labels,
+        teacher=teacher, labels=labels, label_offset=label_offset,
     )  # fmt: skip
     return done.path
 

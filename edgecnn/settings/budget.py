@@ -16,8 +16,8 @@ class Budget:
     """A limit on the loss of accuracy, and how to keep to it.
 
     Attributes:
-        max_drop: largest loss of top-1 accuracy on val against the original, in percentage points. What was measured must keep to it; whether its 95 %
-            interval does so, too, is told: "proven", or that the pictures do not prove it.
+        max_drop: largest loss of accuracy on val against the original, in percentage points: of top-1, or of right label decisions where pictures may have
+            several labels. What was measured must keep to it; whether its 95 % interval does so, too, is told: "proven", or that the pictures do not prove it.
         proof: the whole interval must keep to it.
         widest: largest share of the operators that may stay in float.
         quantize: training under int8's rounding, the last resort; None never trains.

@@ -24,6 +24,7 @@ def open_with_card(
     given: GivenInput | Preprocessing | None = None,
     *,
     labels: tuple[str, ...] = (),
+    label_offset: int | None = None,
     data: str | os.PathLike[str] | Dataset | None = None,
     progress: Progress = SILENT,
 ) -> Classifier:
@@ -35,13 +36,14 @@ def open_with_card(
         path: of the model.
         given: what the user says of the input.
         labels: names of the outputs.
+        label_offset: background outputs before the first label; the card's when left out.
         data: labeled images, for what nothing else says, and for the order of the classes where nobody names them.
         progress: told how a model without a card was understood.
 
     Raises:
         UnknownInputError, BadFile: as `open_classifier`.
     """
-    classifier = open_classifier(path, given=given, labels=labels, data=data, progress=progress)
+    classifier = open_classifier(path, given=given, labels=labels, label_offset=label_offset, data=data, progress=progress)
     own, runner = classifier.runner.card, classifier.runner
     if own is not None:
         card = own
@@ -54,7 +56,7 @@ def open_with_card(
         progress.step(f"{path}: input {classifier.input.text}")
         if card.labels:
             progress.step(f"{path}: classes named by {card.label_source}: {', '.join(card.labels[:4])}{', ...' if len(card.labels) > 4 else ''}")
-    runner.card = replace(card, labels=labels or card.labels)
+    runner.card = replace(card, labels=labels or card.labels, label_offset=card.label_offset if label_offset is None else label_offset)
     return classifier
 
 

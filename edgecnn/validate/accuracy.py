@@ -20,13 +20,26 @@ def change_of(right: np.ndarray, was_right: np.ndarray) -> Change:
     return change_of_counts(int((right & ~was_right).sum()), int((~right & was_right).sum()), len(right))
 
 
+def change_of_labels(right: np.ndarray, was_right: np.ndarray) -> Change:
+    """Change of the share of right label decisions, from which of them [N, labels] are right with the file and were with the original.
+
+    The labels of an image depend on one another, so that intervals and p go by images: one of three decisions is a third of an image. However the labels hang
+    together, the intervals are not too narrow by that.
+    """
+    images, labels = right.shape
+    gained, lost = (right & ~was_right).sum(1), (~right & was_right).sum(1)
+    counts, shares = (int(gained.sum()), int(lost.sum())), (float(gained.sum()) / labels, float(lost.sum()) / labels)
+    p = statistics.mcnemar(int((gained > lost).sum()), int((gained < lost).sum()))
+    return Change(*counts, right.size, *statistics.paired_interval(*shares, images), p, *bootstrap_interval(*shares, images))
+
+
 def change_of_counts(gained: int, lost: int, total: int) -> Change:
     """Change of top-1, from the pictures that only the file and that only the original gets right."""
     low, high = statistics.paired_interval(gained, lost, total)
     return Change(gained, lost, total, low, high, statistics.mcnemar(gained, lost), *bootstrap_interval(gained, lost, total))
 
 
-def bootstrap_interval(gained: int, lost: int, total: int) -> tuple[float, float]:
+def bootstrap_interval(gained: float, lost: float, total: int) -> tuple[float, float]:
     """95 % interval of the change: pictures drawn with replacement are a multinomial draw of gained, lost and unchanged ones."""
     if not total:
         return -1.0, 1.0

@@ -37,7 +37,11 @@ def pictures_to_settle(change: Change, limit: float) -> int | None:
     Args:
         limit: largest drop, in percentage points.
     """
-    gained, lost = change.gained / change.total, change.lost / change.total
+    return images_to_settle(change.gained / change.total, change.lost / change.total, change.total, limit)
+
+
+def images_to_settle(gained: float, lost: float, images: int, limit: float) -> int | None:
+    """The same for shares that were gained and lost on `images` images, on which they do not decide."""
 
     def decided(total: int) -> bool:
         low, high = statistics.paired_interval(gained * total, lost * total, total)
@@ -45,7 +49,7 @@ def pictures_to_settle(change: Change, limit: float) -> int | None:
 
     if not decided(MOST_PICTURES):
         return None
-    low, high = change.total, MOST_PICTURES
+    low, high = images, MOST_PICTURES
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if decided(middle) else (middle, high)

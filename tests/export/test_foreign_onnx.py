@@ -135,10 +135,10 @@ class TestRefused:
     def test_what_needs_layers(self, options: tuple[str, ...], path: Path, photos: Path) -> None:
         refused(edgecnn("export", path, "--int8", *options, "--data", photos, *OPTIONS), "is a finished file", ".keras")
 
-    @pytest.mark.parametrize("command", ["compress", "optimize"])
-    def test_commands_that_train(self, command: str, path: Path) -> None:
+    @pytest.mark.parametrize(("words", "said"), [(("compress", "--prune", "0.5"), "is a finished file"), (("optimize",), "--data FOLDER")])
+    def test_commands_that_train(self, words: tuple[str, ...], said: str, path: Path) -> None:
         (path.parent / "theirs.json").write_text(json.dumps({"not": "a card"}))
-        refused(edgecnn(command, path, *(("--prune", "0.5") if command == "compress" else ())), "is a finished file")
+        refused(edgecnn(words[0], path, *words[1:]), said)
 
     def test_dynamic_quantized(self, path: Path, photos: Path, tmp_path: Path) -> None:
         from onnxruntime.quantization import QuantType, quantize_dynamic

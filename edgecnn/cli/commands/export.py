@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="stem of the files (default: the model's)")
     _add_post_training(parser.add_argument_group("how --int8 is reached without training, where --max-drop does not choose it"))
     budget = parser.add_argument_group("a budget for --int8")
-    climb = "largest loss of top-1 on val: ways to int8 are tried, then some operators in float, then --qat, until it fits"
+    climb = f"largest {options.LOSS}: ways to int8 are tried, then some operators in float, then --qat, until it fits"
     budget.add_argument("--max-drop", type=float, metavar="POINTS", help=climb)
     budget.add_argument("--proof", action="store_true", help="the whole 95 %% interval of the loss must keep to it")
     budget.add_argument("--fresh", action="store_true", help="measure and train again what was done before")
@@ -51,6 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     compress_options.add_fine_tuning(parser, without=("seed",))
     about_options.add(parser)
     options.add_preprocessing(parser, labels=False)
+    options.add_label_offset(parser)
 
 
 def _add_post_training(group: argparse._ArgumentGroup) -> None:
@@ -134,16 +135,16 @@ def _written(args: argparse.Namespace, model: Path, settings: Export, compressio
     from edgecnn.export import export
 
     said, original, preprocessing = progress(), model, options.given_input(args)
+    common = {
+        "data": args.data, "labels": about_options.labels(args), "label_offset": args.label_offset, "out": args.out, "name": args.name, "progress": said,
+    }  # fmt: skip
     if compression is not None:
         from edgecnn.compress import compress
 
-        done = compress(model, settings=compression, data=args.data, preprocessing=preprocessing, out=args.out, name=args.name, progress=said, fresh=args.fresh)
+        done = compress(model, settings=compression, preprocessing=preprocessing, fresh=args.fresh, **common)
         print(f"{report(done)}\n")
         model, preprocessing = done.path, None
-    common = {
-        "data": args.data, "preprocessing": preprocessing, "labels": about_options.labels(args), "out": args.out, "name": args.name,
-        "strict": args.strict, "progress": said,
-    }  # fmt: skip
+    common |= {"preprocessing": preprocessing, "strict": args.strict}
     plain = tuple(name for name in settings.schemes if budget is None or name != "int8")
     files = export(model, settings=replace(settings, schemes=plain), **common) if plain else []
     if files:

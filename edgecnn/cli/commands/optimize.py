@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 from edgecnn.cli import compress_options, options
 from edgecnn.cli.text import bytes_of, columns, command
+from edgecnn.errors import BadSetting
 from edgecnn.settings import GOALS, Search, fine_tuning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgecnn.optimize import Found
     from edgecnn.optimize.front import Candidate
+    from edgecnn.optimize.judge import Drop
 
 FORMATS = ("tflite", "onnx")
 
@@ -23,10 +27,11 @@ FORMATS = ("tflite", "onnx")
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of `edgecnn optimize`."""
     default = Search()
-    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, a SavedModel folder, or the name of a model under models/")
+    model = "a .keras or .h5 file, a SavedModel folder, the name of a model under models/, or a float .tflite or .onnx of any tool"
+    parser.add_argument("model", metavar="MODEL", help=model)
     for name in FORMATS:
         parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, help=f"search .{name} only (default: both formats)")
-    parser.add_argument("--max-drop", type=float, default=default.max_drop, metavar="POINTS", help="largest loss of top-1 on val (default: %(default)s)")
+    parser.add_argument("--max-drop", type=float, default=default.max_drop, metavar="POINTS", help=f"largest {options.LOSS} (default: %(default)s)")
     parser.add_argument("--proof", action="store_true", help="the whole 95 %% interval of the loss must keep to it")
     goal = "size (after gzip, as an app store ships it) or latency (on one thread)"
     parser.add_argument("--goal", default=default.goal, choices=GOALS, help=f"what the winner has least of: {goal} (default: %(default)s)")
@@ -37,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="measure and train again what was done before")
     compress_options.add_fine_tuning(parser, defaults=default.train)
     options.add_preprocessing(parser)
+    options.add_label_offset(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,8 +53,9 @@ def run(args: argparse.Namespace) -> int:
     search = Search(args.max_drop, args.goal, args.proof, formats=formats, minutes=args.time)
     from edgecnn import zoo
 
-    model = zoo.find_keras(args.model, "the search trains layers")
-    card = cards.read(model)
+    model = zoo.find(args.model)
+    search = _of_model(args, model, search)
+    card = cards.read(model) if zoo.is_keras(model) else None
     train = replace(fine_tuning(card.recipe if card else {}), epochs=search.train.epochs)
     search = replace(search, train=compress_options.fine(args, train))
     from edgecnn.cli.progress import progress
@@ -57,13 +64,34 @@ def run(args: argparse.Namespace) -> int:
 
     load_keras()
     found = optimize(
-        model, search=search, data=args.data, preprocessing=options.given_input(args), labels=options.label_names(args.labels), out=args.out,
-        name=args.name, fresh=args.fresh, progress=progress(),
+        model, search=search, data=args.data, preprocessing=options.given_input(args), labels=options.label_names(args.labels),
+        label_offset=args.label_offset, out=args.out, name=args.name, fresh=args.fresh, progress=progress(),
     )  # fmt: skip
     print("\n\n".join(_table(it, search) for it in found))
     print(f"\nplot: {found[0].plot}; all figures: {found[0].figures}")
     print("\nNext: " + command("validate", *(it.exported.path for it in found)))
     return 0
+
+
+def _of_model(args: argparse.Namespace, model: Path, search: Search) -> Search:
+    """The search, of a float .tflite or .onnx within its own format.
+
+    Raises:
+        BadSetting: it is such a file, and the other format or a fine-tuning is asked for.
+    """
+    from edgecnn.export.source import OWN_FORMAT, is_float_file, other_format
+
+    if not is_float_file(model):
+        return search
+    own = OWN_FORMAT[model.suffix.lower()]
+    others = [name for name in args.formats or () if name != own]
+    if others:
+        raise BadSetting(other_format(model, others[0]))
+    trained = [name for name, *_ in compress_options.FINE if getattr(args, name) is not None]
+    if trained:
+        why = f"{model} is a finished file, which cannot be trained"
+        raise BadSetting(f"{why}; expected the .keras model, or no --{trained[0].replace('_', '-')}")
+    return replace(search, formats=(own,))
 
 
 def _table(found: Found, search: Search) -> str:
@@ -74,7 +102,7 @@ def _table(found: Found, search: Search) -> str:
     facts = [
         ("winner:", f"{found.candidate.name}, {bytes_of(found.exported.bytes)}, {bytes_of(found.candidate.gzip)} after gzip"),
         ("val:", _drop(told) + (f"; {told.settled_by(search.max_drop)}" if told.settled_by(search.max_drop) else "; the interval proves it")),
-        ("test:", f"{_drop(found.test)}, {found.test.change.total:,} pictures that chose nothing"),
+        ("test:", f"{_drop(found.test)}, {found.test.pictures:,} pictures that chose nothing"),
         ("marks:", f"> winner, * on the front of accuracy and {search.goal}; time is of the float32 file's"),
     ]
     if found.untried:
@@ -88,6 +116,7 @@ def _row(it: Candidate, found: Found) -> tuple[str, ...]:
     return mark, bytes_of(it.gzip), bytes_of(it.bytes), f"{it.latency:.2f}", f"{drop:.2f}", f"{low:.2f} to {high:.2f}", it.name
 
 
-def _drop(drop: object) -> str:
+def _drop(drop: Drop) -> str:
     points, low, high = drop.points
-    return f"{100 * drop.before:.1f} -> {100 * drop.after:.1f} %, drop {points:.2f} (95 % interval {low:.2f} to {high:.2f})"
+    what = "labels right " if drop.labels else ""
+    return f"{what}{100 * drop.before:.1f} -> {100 * drop.after:.1f} %, drop {points:.2f} (95 % interval {low:.2f} to {high:.2f})"
