@@ -38,6 +38,28 @@ def test_chance_is_taken_off(answers):
     assert abs(found.beyond_chance) < 0.1
 
 
+def test_labels_that_hold_together_are_compared_one_by_one():
+    """The best of two sure labels flips on every second image, and no decision does."""
+    random = np.random.default_rng(3)
+    holds = random.random((200, 3)) < 0.5
+    original = np.where(holds, 0.95, 0.05) + random.uniform(-0.04, 0.04, holds.shape)
+    answers = np.where(holds, 0.95, 0.05) + random.uniform(-0.04, 0.04, holds.shape)
+    assert check.compare(answers, original).beyond_chance < 0.7
+    assert check.compare(answers, original, multi_label=True).beyond_chance == 1.0
+    other = check.compare(answers[random.permutation(200)], original, multi_label=True)
+    assert other.agreement < 0.7
+    assert other.beyond_chance < 0.2
+
+
+def test_labels_that_hardly_ever_hold_are_compared_by_the_best_one():
+    """One decision in a thousand differs, which is all that chance leaves: kappa of the decisions is 0."""
+    original = np.random.default_rng(4).uniform(0.0, 0.4, (200, 5))
+    answers = original.copy()
+    answers[0, 0] = 0.6
+    found = check.compare(answers, original, multi_label=True)
+    assert found.beyond_chance > 0.99
+
+
 def test_a_float_file_with_other_answers_is_refused(answers, tmp_path):
     other = _softmax(np.log(answers) + np.random.default_rng(2).normal(0, 0.3, answers.shape))
     with pytest.raises(CheckFailed, match="was not kept"):

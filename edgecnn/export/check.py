@@ -38,15 +38,35 @@ class Comparison:
     pictures: int
 
 
-def compare(answers: np.ndarray, original: np.ndarray) -> Comparison:
-    """Compare probabilities [N, classes] of a file with those of its original."""
-    ours, theirs = answers.argmax(1), original.argmax(1)
-    agreement = float((ours == theirs).mean())
-    classes = np.arange(original.shape[1])
-    chance = float(((ours[:, None] == classes).mean(0) * (theirs[:, None] == classes).mean(0)).sum())
-    beyond = (agreement - chance) / (1 - chance) if chance < 1 else agreement
+def compare(answers: np.ndarray, original: np.ndarray, *, multi_label: bool = False) -> Comparison:
+    """Compare probabilities [N, classes] of a file with those of its original.
+
+    Args:
+        answers, original: probabilities [N, classes].
+        multi_label: any number of classes may hold. Their decisions at 0.5 are compared too, and the better agreement of the two counts: of several classes
+            that hold the best changes without harm, and where hardly any reaches 0.5 the decisions say little.
+    """
+    agreement, beyond = _agreement(answers.argmax(1)[:, None] == np.arange(original.shape[1]), original.argmax(1)[:, None] == np.arange(original.shape[1]))
+    if multi_label:
+        agreement, beyond = max((agreement, beyond), _label_agreement(answers > 0.5, original > 0.5), key=lambda pair: pair[1])
     difference = float(np.sqrt(np.square(_logs(answers) - _logs(original)).mean())) / max(spread(original), LEAST_SPREAD)
     return Comparison(agreement, beyond, difference, len(answers))
+
+
+def _agreement(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Share of images with the same class, of one-hot answers [N, classes], and Cohen's kappa."""
+    return _beyond((ours & theirs).any(1).mean(), (ours.mean(0) * theirs.mean(0)).sum())
+
+
+def _label_agreement(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Share of the same decisions, bool [N, labels], and Cohen's kappa, with the chance of each label."""
+    ours_share, theirs_share = ours.mean(0), theirs.mean(0)
+    return _beyond((ours == theirs).mean(), (ours_share * theirs_share + (1 - ours_share) * (1 - theirs_share)).mean())
+
+
+def _beyond(agreement: float, chance: float) -> tuple[float, float]:
+    """An agreement, and what it is beyond chance."""
+    return float(agreement), float((agreement - chance) / (1 - chance)) if chance < 1 else float(agreement)
 
 
 def spread(probabilities: np.ndarray) -> float:

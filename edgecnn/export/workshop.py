@@ -25,6 +25,7 @@ from edgecnn.runtime.contract import Runner
 from edgecnn.runtime.oldest import SPARSE_SINCE, order
 from edgecnn.runtime.pool import evaluate
 from edgecnn.runtime.probe import PROBE
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.schemes import scheme
 from edgecnn.settings import Export, PostTraining
 from edgecnn.sources.given_input import GivenInput
@@ -125,7 +126,8 @@ class Workshop:
         progress.step(f"{verb} {self.source.path} {link} {suffix}")
         self.content = self.source.convert(self.format)
         self.answers = self._float_answers()
-        found = check.compare(self.answers[:ANCHORED], self.anchor)
+        self.multi_label = bool(self.card.score_kind) and ScoreKind(self.card.score_kind).is_multi_label
+        found = check.compare(self.answers[:ANCHORED], self.anchor, multi_label=self.multi_label)
         check.must_agree(found, self.source.precision, Path(f"{self.card.name}.{suffix}"), self.settings.min_agreement)
         self._calibrated: tuple[tuple[object, ...], bool, Calibrated] | None = None
         self._forms: dict[tuple[bool, bool], Any] = {}
@@ -161,7 +163,7 @@ class Workshop:
             shown = self.material.pictures[: len(expected)]
             PROBE.trust(staged)
             answers = evaluate(staged, shown).probabilities
-            found = check.compare(answers, expected)
+            found = check.compare(answers, expected, multi_label=self.multi_label)
             check.must_agree(found, self.source.precision if name == "float32" else name, target, self.settings.min_agreement)
             stored = storage.choose(self.format, name, content, staged, shown, answers) if self._may_be_sparse() else storage.Storage(content)
         lost = self.format.input_note(self.content, content) if name == "int8" else ""

@@ -27,7 +27,6 @@ from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import card_of
 from edgecnn.runtime import open_model as open_file
 from edgecnn.runtime.contract import Runner
-from edgecnn.runtime.scores import ScoreKind
 from edgecnn.settings import Budget, Compress, Export
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.statistics import paired_interval
@@ -85,9 +84,6 @@ def run(
     opened = open_model(
         path, settings, data=data, preprocessing=preprocessing, labels=labels, label_offset=label_offset, name=name, strict=strict, progress=progress
     )
-    if opened.card.score_kind and ScoreKind(opened.card.score_kind).is_multi_label:
-        # The best of several labels that hold changes without harm: the drop judges.
-        opened = replace(opened, settings=replace(opened.settings, min_agreement=0.0))
     pictures = labelled(source, opened.card.preprocessing, strict, SILENT)  # what is to be said of them was said when they were drawn for calibration
     cache = Cache(fresh=fresh)
     reference = None if against is None else zoo.find(against)
