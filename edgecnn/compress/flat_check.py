@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from edgecnn.errors import BadFile
+from edgecnn.sources.keras_input import is_channels_first
 
 # Largest difference of scores, as a share of their spread, that sums in another order may bring; and that half precision brings.
 TOLERANCE, TOLERANCE_HALF = 1e-3, 0.05
@@ -25,7 +26,8 @@ def check_same_scores(model: keras.Model, flat: keras.Model, path: Path) -> None
     images = np.rint(np.random.default_rng(0).uniform(0, 255, (IMAGES, *flat.inputs[0].shape[1:]))).astype(np.float32)
     if dtype.kind == "f":
         images[IMAGES // 2 :] = images[IMAGES // 2 :] / 127.5 - 1
-    expected = np.concatenate([_scores(model, image[None].astype(dtype), tensor.shape[0] or 1) for image in images])
+    own = images.transpose(0, 3, 1, 2) if is_channels_first(tuple(tensor.shape)) else images
+    expected = np.concatenate([_scores(model, image[None].astype(dtype), tensor.shape[0] or 1) for image in own])
     given = _scores(flat, images, IMAGES)
     half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
     limit = TOLERANCE_HALF if half else TOLERANCE

@@ -19,10 +19,12 @@ from edgecnn.compress.plain_operations import copy_of_operation, does_nothing
 from edgecnn.compress.traced_layer import traced
 from edgecnn.errors import BadFile
 from edgecnn.formats.keras.saved_model import NO_LAYERS, SavedModelLayer
-from edgecnn.sources.keras_input import filled_shape
+from edgecnn.sources.keras_input import filled_shape, is_channels_first
 
 # Layers with an activation inside, and the activations that files fuse with them: the others become layers of their own.
 WITH_ACTIVATION = ("Dense", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+# Name of the layer that brings images to [N, C, H, W], for a network that wants them so; no flat model has its channels first.
+TO_CHANNELS_FIRST = "to_channels_first"
 FUSED = ("linear", "relu", "relu6")
 
 
@@ -31,7 +33,7 @@ class FlatModel:
     """A flat copy of a classifier.
 
     Attributes:
-        net: functional, float32, of one image input of fixed size and open batch; gives the same scores as the original.
+        net: functional, float32, of one image input [N, H, W, C] or [N, H, W] of fixed size and open batch; gives the same scores as the original.
         whole: names of layers of their author's own class, which are kept as they are.
     """
 
@@ -147,7 +149,7 @@ def is_flat(model: keras.Model, shape: tuple[int | None, ...]) -> bool:
     """Whether a model is a graph of float32 layers alone, each called once, that ends in a layer Softmax, as those of edgecnn."""
     operations = getattr(model, "operations", [])
     tensor = model.inputs[0]
-    if tuple(tensor.shape) != shape or _dtype(tensor) != "float32" or shape[0] is not None or not operations:
+    if tuple(tensor.shape) != shape or is_channels_first(shape) or _dtype(tensor) != "float32" or shape[0] is not None or not operations:
         return False
     return all(_is_ready(one) for one in operations) and ending_of(model).activation == "softmax"
 
@@ -213,23 +215,30 @@ def flatten_model(model: keras.Model, preprocessing: Preprocessing, path: Path) 
 def _flat(flattening: _Flattening, model: keras.Model, shape: tuple[int | None, ...]) -> keras.Model:
     name = model.inputs[0]._keras_history.operation.name
     flattening.names.add(name)
-    image = keras.Input(shape[1:], name=name, dtype="float32")
-    outputs = flattening.run(model, [image])
+    if is_channels_first(shape):
+        image = keras.Input((*shape[2:], shape[1]), name=name, dtype="float32")
+        flattening.names.add(TO_CHANNELS_FIRST)
+        outputs = flattening.run(model, [keras.layers.Permute((3, 1, 2), name=TO_CHANNELS_FIRST)(image)])
+    else:
+        image = keras.Input(shape[1:], name=name, dtype="float32")
+        outputs = flattening.run(model, [image])
     flat = keras.Model(image, keras.tree.flatten(outputs)[0], name=model.name)
     flattening.set_weights()
     return flat
 
 
 def with_input_of(flat: keras.Model, original: keras.Model) -> keras.Model:
-    """A flat model with the batch and the type of the original's input; the model itself where they are the same."""
+    """A flat model with the batch, the type and the order of axes of the original's input; the model itself where they are the same."""
     tensor, own = original.inputs[0], flat.inputs[0]
-    batch, dtype = tensor.shape[0], _dtype(tensor)
-    if batch is None and dtype == _dtype(own):
+    batch, dtype, name = tensor.shape[0], _dtype(tensor), own._keras_history.operation.name
+    channels_first = is_channels_first(tuple(tensor.shape))
+    if batch is None and dtype == _dtype(own) and not channels_first:
         return flat
     flattening = _Flattening()
-    flattening.names.add(flat.inputs[0]._keras_history.operation.name)
-    image = keras.Input(batch_shape=(batch, *own.shape[1:]), name=own._keras_history.operation.name, dtype=dtype)
-    outputs = flattening.run(flat, [image])
+    flattening.names.add(name)
+    inner = keras.Model(flat.get_layer(TO_CHANNELS_FIRST).output, flat.output) if channels_first else flat
+    image = keras.Input(batch_shape=(batch, *inner.inputs[0].shape[1:]), name=name, dtype=dtype)
+    outputs = flattening.run(inner, [image])
     model = keras.Model(image, outputs, name=flat.name)
     flattening.set_weights()
     return model

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 
 from edgecnn.card import Preprocessing
 from edgecnn.errors import BadFile
 from edgecnn.formats.keras.saved_model import SavedModelLayer
-from edgecnn.runtime.preprocess import Encoder
 
 
 def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
@@ -44,13 +42,12 @@ def with_float_input(model: keras.Model, preprocessing: Preprocessing) -> keras.
     return copy
 
 
-def network_inputs(model: keras.Model, images: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """What a model takes, float32 [N, ...], for uint8 RGB images [N, H, W, 3]; a gray input may have no axis of channels."""
-    return Encoder(preprocessing, "float32", has_channel_axis=len(model.inputs[0].shape) == 4)(images)
+def is_channels_first(shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is [N, C, H, W]."""
+    return len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
 
 
 def filled_shape(shape: tuple[int | None, ...], preprocessing: Preprocessing) -> tuple[int | None, ...]:
     """The shape with its open height and width filled."""
-    first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
-    sides = {2: preprocessing.height, 3: preprocessing.width} if first else {1: preprocessing.height, 2: preprocessing.width}
+    sides = {2: preprocessing.height, 3: preprocessing.width} if is_channels_first(shape) else {1: preprocessing.height, 2: preprocessing.width}
     return tuple(sides.get(axis, side) if side is None and axis else side for axis, side in enumerate(shape))

@@ -189,6 +189,12 @@ def fixed_batch():
     return keras.Model(source, head(body(source / 255.0)))
 
 
+@model
+def channels_first():
+    source = keras.Input((3, SIZE, SIZE))
+    return keras.Model(source, head(body(layers.Rescaling(1 / 255)(layers.Permute((2, 3, 1))(source)))))
+
+
 class SqueezeExcite(layers.Layer):
     """As people write one: layers inside of a layer."""
 
