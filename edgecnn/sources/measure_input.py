@@ -40,6 +40,15 @@ class Candidate:
         """In words."""
         return f"{self.mapping.text}, {self.preprocessing.order.upper().replace('GREY', 'gray')}"
 
+    @property
+    def options(self) -> str:
+        """How it is typed."""
+        p = self.preprocessing
+        if p.channels != 3 or p.order == self.mapping.order:
+            return f"--preprocess {self.mapping.name}"
+        mean, std = (",".join(f"{value:g}" for value in values) for values in (p.mean, p.std))
+        return f"--mean {mean} --std {std} --order {p.order}"
+
 
 @dataclass(frozen=True)
 class MeasuredInput:
@@ -49,11 +58,13 @@ class MeasuredInput:
         best: the candidate with the most right answers.
         is_certain: whether it beats every other mapping significantly (exact McNemar, Holm's correction, 5 %).
         text: the figures in words.
+        open: the best candidate and those that it does not certainly beat.
     """
 
     best: Candidate
     is_certain: bool
     text: str
+    open: tuple[Candidate, ...]
 
 
 Merits = dict[Candidate, np.ndarray]
@@ -84,7 +95,8 @@ def measure_input(runner: Runner, labeled: LabeledImages, candidates: Sequence[C
     corrected = holm([_p_value(merits[best], merits[one]) for one in rivals])
     certain = bool(merits[best].mean() > 0) and all(p <= LEVEL and merits[best].mean() > merits[one].mean() for one, p in zip(rivals, corrected, strict=True))
     runner.set_preprocessing(best.preprocessing)
-    return MeasuredInput(best, certain, _text(labeled, best, rivals, merits, corrected))
+    level = [one for one, p in zip(rivals, corrected, strict=True) if p > LEVEL]
+    return MeasuredInput(best, certain, _text(labeled, best, rivals, merits, corrected), (best, *level))
 
 
 def _simplest_of_equals(ranked: Sequence[Candidate], merits: Merits) -> Candidate:

@@ -20,6 +20,8 @@ from edgecnn.sources.measure_resize import measure_resize
 GIVEN_RESIZE = {"resize", "resize_filter", "crop_fraction", "pad_color"}
 # Images on which the channel order of an input is checked whose values are known.
 FOR_ORDER = 256
+# Mappings that a message proposes.
+MOST_WAYS = 4
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,10 @@ def _measured(runner: Runner, raw: Preprocessing, facts: FileFacts, given: Given
     order = given.fields.get("order")
     measured = measure_input(runner, images, candidates_for(given.over(raw), str(order) if order else None), offset, progress)
     if not measured.is_certain:
-        raise UnknownInputError(f"{runner.path} does not say how a pixel becomes its input, and images do not decide ({measured.text}){hint}; {CHOICES}")
+        ways = " or ".join(one.options for one in measured.open[:MOST_WAYS])
+        raise UnknownInputError(
+            f"{runner.path} does not say how a pixel becomes its input, and images do not decide ({measured.text}){hint}; say how it was trained: {ways}"
+        )
     return ResolvedInput(given.over(measured.best.preprocessing), "measured", measured.text)
 
 

@@ -56,7 +56,8 @@ class TestMeasured:
             open_classifier(net, data=photos)
 
     def test_few_images_decide_nothing(self, tmp_path):
-        with pytest.raises(UnknownInputError, match="images do not decide"):
+        """The message proposes what is left, as it is typed."""
+        with pytest.raises(UnknownInputError, match=r"images do not decide .*; say how it was trained: .*--preprocess torch"):
             open_classifier(color_net(tmp_path / "net.onnx", TORCH), data=color_folder(tmp_path / "few", per_class=3))
 
 
