@@ -120,8 +120,8 @@ def _has_graph(operation: Any) -> bool:
 
 
 def is_foreign(layer: keras.Layer) -> bool:
-    """Whether a layer is of a class that Keras does not bring, or holds a function of its author."""
-    return not type(layer).__module__.startswith("keras.") or isinstance(layer, keras.layers.Lambda | keras.Model)
+    """Whether a layer is of a class that Keras brings for no other networks, or not at all, or holds a function of its author."""
+    return not type(layer).__module__.startswith(("keras.src.layers.", "keras.src.models.")) or isinstance(layer, keras.layers.Lambda | keras.Model)
 
 
 def _activation_apart(layer: keras.Layer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 import keras
@@ -227,6 +228,14 @@ class Doubled(layers.Layer):
 
     def call(self, x):
         return x * 2.0
+
+
+@model
+def layers_of_convnext():
+    source, applications = image(), importlib.import_module("keras.src.applications.convnext")
+    x = body(source / 255.0)
+    y = applications.LayerScale(0.5, 16, name="layer_scale")(layers.Conv2D(16, 1)(layers.LayerNormalization()(x)))
+    return keras.Model(source, head(layers.Add()([x, applications.StochasticDepth(0.3)(y)])))
 
 
 @model

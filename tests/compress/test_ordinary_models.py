@@ -31,7 +31,9 @@ ENDINGS = {
     "tutorial_with_augmentation": "", "nested_base_with_preprocess_input": "", "one_logit": "", "gray_without_channels": "", "one_sigmoid": "sigmoid",
     "independent_sigmoids": "sigmoid",
 }  # fmt: skip
-WHOLE = {"layer_with_its_own_weight": ("scaled",), "layers_in_a_row": ("scaled",)}
+WHOLE = {
+    "layer_with_its_own_weight": ("scaled",), "layers_in_a_row": ("scaled",), "layers_of_convnext": ("layer_scale",),
+}  # fmt: skip
 
 
 def scores(net: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -118,6 +120,7 @@ def done(net: keras.Model, folder: Path, data: Dataset, **about):
         pytest.param("many_activations", ROUNDED, marks=pytest.mark.slow), pytest.param("branches", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("one_sigmoid", {"channels": Channels(0.2, multiple=1, least=2)}, marks=pytest.mark.slow),
         pytest.param("channels_first", {"channels": Channels(0.2, multiple=1, least=2)} | PRUNED | ROUNDED, marks=pytest.mark.slow),
+        pytest.param("layers_of_convnext", ROUNDED, marks=pytest.mark.slow),
         pytest.param("percent", ROUNDED, marks=pytest.mark.slow), pytest.param("tutorial_with_augmentation", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("nested_base_with_preprocess_input", PRUNED | ROUNDED, marks=pytest.mark.slow),
         pytest.param("caffe_order_in_the_graph", ROUNDED, marks=pytest.mark.slow),

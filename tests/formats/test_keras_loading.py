@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import keras
@@ -106,6 +107,26 @@ def test_saved_model_folders_of_keras_2(tmp_path, name):
 def keras3(front=lambda x: x, size=32, **dense):
     image = keras.Input((size, size, 3))
     return keras.Model(image, body(keras.layers, front(image)))
+
+
+def layers_of_applications(backend, applications):
+    """What ConvNeXt and InceptionResNetV2 of keras.applications bring of their own."""
+    layers, image = backend.layers, backend.layers.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, strides=2)(image)
+    y = applications.convnext.LayerScale(0.5, 8, name="scale")(layers.Conv2D(8, 1)(x))
+    x = layers.Add()([x, applications.convnext.StochasticDepth(0.3)(y)])
+    x = applications.inception_resnet_v2.CustomScaleLayer(0.2)([x, layers.Conv2D(8, 1)(x)])
+    return wake(backend.Model(image, layers.Dense(5, activation="softmax")(layers.GlobalAveragePooling2D()(x))))
+
+
+@pytest.mark.parametrize("place", ["three.keras", "three.h5", "two.keras", "two.h5"])
+def test_layers_that_keras_applications_define(tmp_path, place):
+    two = place.startswith("two")
+    backend = tf_keras if two else keras
+    model = layers_of_applications(backend, importlib.import_module(f"{'tf_keras' if two else 'keras'}.src.applications"))
+    model.save(tmp_path / place)
+    loaded = load_keras_model(tmp_path / place)
+    assert np.abs(np.asarray(loaded(IMAGES, training=False)) - np.asarray(model(IMAGES, training=False))).max() < 1e-5
 
 
 def test_folders_of_model_export_can_be_run_and_converted(tmp_path):

@@ -130,7 +130,7 @@ def normalization_of_unit() -> keras.Model:
     return plain_net(adapted(1 / 255))
 
 
-@register(Shape("torchvision's means outside", outside="torchvision"))
+@register(Shape("torchvision's means outside", outside="torchvision", options=("--preprocess", "torch")))
 def torchvision_outside() -> keras.Model:
     return plain_net()
 

@@ -47,6 +47,10 @@ MODULES = (
     "tf_keras.src.initializers", "tf_keras.src.regularizers", "tf_keras.src.constraints", "tf_keras.src.mixed_precision", "tf_keras.models",
     "tensorflow.keras", "tensorflow.python.keras", "tensorflow.python.trackable",
 )  # fmt: skip
+# Layers that keras.applications defines for networks of its own -> the module that has them, of Keras 2 and 3.
+APPLICATION_LAYERS = {"LayerScale": "convnext", "StochasticDepth": "convnext", "CustomScaleLayer": "inception_resnet_v2"}
+REGISTERED = "Custom>"  # Keras 2 writes some of them so
+APPLICATIONS = ("keras.applications", "keras.src.applications", "tf_keras.src.applications", "tf_keras.applications")
 # Modules all of whose classes are pure operations, and those of `keras.src.ops.core` that take no functions.
 OPERATIONS = tuple(f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "image", "linalg"))
 CORE = frozenset("Cast ConvertToTensor SaturateCast Scatter ScatterUpdate Slice SliceUpdate StopGradient Unstack".split())

@@ -99,6 +99,8 @@ def _problem(value: dict[str, Any], owner: str, custom: frozenset[str]) -> str |
         return _lambda_problem(owner)
     if kind in allowed.DATA and module is None and registered is None:
         return None
+    if (registered or kind).removeprefix(allowed.REGISTERED) in allowed.APPLICATION_LAYERS:
+        kind, registered = kind.removeprefix(allowed.REGISTERED), None
     if registered and registered != kind:
         return f"{owner} is a '{registered}', which is not a class of Keras; {CUSTOM}"
     if kind in allowed.OP_LAYERS and _within(module, allowed.MODULES):
@@ -111,6 +113,8 @@ def _is_own(kind: str, module: str | None) -> bool:
         return re.fullmatch(r"[A-Z][A-Za-z0-9]*", kind) is not None and kind not in ("Operation", "KerasTensor", "Any")
     if module == "keras.src.ops.core":
         return kind in allowed.CORE
+    if kind in allowed.APPLICATION_LAYERS:
+        return module is None or module in {f"{package}.{allowed.APPLICATION_LAYERS[kind]}" for package in allowed.APPLICATIONS}
     return kind in allowed.LAYERS | allowed.MODELS | allowed.PARTS and _within(module, allowed.MODULES)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import Any
 
 import keras
 from keras import ops
+
+from edgecnn.formats.keras.allowed import APPLICATION_LAYERS, REGISTERED
 
 Config = dict[str, Any]
 # What Keras 2 wrote and Keras 3 refuses, where it decides nothing: kept weights of another kind, fresh values of weights, forms of input.
@@ -45,15 +48,17 @@ def make(entry: Config) -> keras.Layer:
     Raises:
         ValueError, TypeError: Keras 3 does not have it, or not with this configuration.
     """
-    kind = ALIASES.get(entry["class_name"], entry["class_name"])
+    kind = entry["class_name"].removeprefix(REGISTERED)
+    kind = ALIASES.get(kind, kind)
     if kind in NOTHING_IN_INFERENCE:
         return keras.layers.Identity(name=entry["config"]["name"])
     module = entry.get("module")
     if module is not None and module.startswith("keras.src.ops."):
         return keras.saving.deserialize_keras_object(entry, safe_mode=True)
-    if not hasattr(keras.layers, kind):
+    place = importlib.import_module(f"keras.src.applications.{APPLICATION_LAYERS[kind]}") if kind in APPLICATION_LAYERS else keras.layers
+    if not hasattr(place, kind):
         raise ValueError(f"Keras 3 has no layer {kind}")
-    return getattr(keras.layers, kind).from_config(translated(kind, entry["config"]))
+    return getattr(place, kind).from_config(translated(kind, entry["config"]))
 
 
 def translated(kind: str, config: Config) -> Config:
