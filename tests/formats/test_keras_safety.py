@@ -323,6 +323,33 @@ def test_the_saver_of_tensorflow_is_let_pass_where_it_belongs(tmp_path):
     check_config(inspect_config(saved_model(tmp_path / "ours", function=("__inference__traced_save_12", "SaveV2"))))
 
 
+def write_graph(folder: Path, *functions: bytes) -> Path:
+    folder.mkdir()
+    graph = message((1, message((1, b"n"), (2, b"NoOp"))), (2, message(*((1, function) for function in functions))))
+    (folder / "saved_model.pb").write_bytes(message((2, message((2, graph), (7, b"")))))
+    return folder
+
+
+def function(*names: str, operators: tuple[str, ...] = ("Identity",)) -> bytes:
+    """A FunctionDef; with two names the second is the one that TensorFlow reads."""
+    return message(*((1, message((1, name.encode()))) for name in names), *((3, message((1, b"m"), (2, one.encode()))) for one in operators))
+
+
+def test_a_function_cannot_hide_behind_the_name_of_another(tmp_path):
+    """TensorFlow takes the last of two signatures, so that WriteFile runs as `evil`."""
+    hidden = write_graph(tmp_path / "hidden", function("plain", "evil", operators=("WriteFile",)), function("plain"))
+    twice = write_graph(tmp_path / "twice", function("plain", operators=("WriteFile",)), function("plain"))
+    nameless = write_graph(tmp_path / "nameless", function(operators=("WriteFile",)))
+    for folder in (hidden, twice, nameless):
+        refused(edgecnn("info", folder), "no name of its own")
+
+
+def test_a_saver_that_is_called_as_an_operator_is_no_saver(tmp_path):
+    saver = function("__inference__traced_save_9", operators=("SaveV2",))
+    refused(edgecnn("info", write_graph(tmp_path / "theirs", saver, function("f", operators=("__inference__traced_save_9",)))), "SaveV2")
+    check_config(inspect_config(write_graph(tmp_path / "ours", saver, function("f"))))
+
+
 def test_saved_models_of_tensorflow_1_are_named(tmp_path):
     refused(edgecnn("info", saved_model(tmp_path / "old", objects=False)), "TensorFlow 1")
 

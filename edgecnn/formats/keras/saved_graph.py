@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import BadFile
+from edgecnn.errors import BadFile, UnsafeModelError
 from edgecnn.formats.keras import bounded
 from edgecnn.formats.keras.protobuf import chunks, text
 
@@ -26,7 +26,7 @@ class SavedGraph:
     Attributes:
         operators: of the graph itself.
         functions: name of each function -> its operators.
-        called: names of functions that a function calls, or that the object graph offers to a caller.
+        called: names of functions that a function calls, or that the object graph offers to a caller; operators are among them.
         signatures: names of the signatures.
         has_objects: False for what TensorFlow 1 wrote.
         updates: nodes that write to a variable, in functions other than those that save and restore.
@@ -41,7 +41,7 @@ class SavedGraph:
 
 
 def read(folder: Path) -> SavedGraph:
-    """Read saved_model.pb; BadFile when it is damaged, too large, or no regular file."""
+    """Read saved_model.pb; BadFile when it is damaged, too large, or no regular file, UnsafeModelError when its functions cannot be told apart."""
     model = _content(folder / "saved_model.pb")
     graphs = list(chunks(model, META_GRAPHS))
     if len(graphs) != 1:
@@ -50,11 +50,17 @@ def read(folder: Path) -> SavedGraph:
     functions: dict[str, frozenset[str]] = {}
     called: set[str] = set()
     updates: list[str] = []
+    called |= {text(node, 2) for node in chunks(graph, GRAPH, NODES)}
     for function in chunks(graph, GRAPH, LIBRARY, 1):
-        name = text(next(chunks(function, 1), b""), 1)
+        # TensorFlow merges several signatures of one function, and of several functions with one name it takes any: no exporter writes either.
+        signatures = list(chunks(function, 1))
+        name = text(signatures[0], 1) if len(signatures) == 1 else ""
+        if not name or name in functions:
+            raise UnsafeModelError(f"{folder}: a function of its graph has no name of its own; expected a graph as TensorFlow writes it")
         functions[name] = frozenset(text(node, 2) for node in chunks(function, FUNCTION_NODES))
         for node in chunks(function, FUNCTION_NODES):
             called |= _references(node)
+            called.add(text(node, 2))  # a function may be called by its name as the operator
             if text(node, 2) in UPDATES and not functions[name] & RESTORING:
                 updates.append(text(node, 1))
     called |= {text(entry, 1) for entry in chunks(graph, OBJECTS, 2)}
