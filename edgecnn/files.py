@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecnn.errors import BadFile
+from edgecnn.errors import BadFile, BadSetting
 
 try:
     import fcntl
@@ -120,12 +120,18 @@ def _hand_over(written: Path, stream: Path) -> None:
         shutil.copyfileobj(content, taker)
 
 
-def check_writable(folder: str | os.PathLike[str]) -> None:
+def check_writable(folder: str | os.PathLike[str], name: str | None = None) -> None:
     """Make `folder` and a file in it, which is gone at once: better now than after hours of work.
 
+    Args:
+        folder: where files will go.
+        name: the first part of their names, where a user chose it.
+
     Raises:
-        BadFile: it cannot be made or written.
+        BadFile: it cannot be made or written. BadSetting: the name is a path.
     """
+    if name is not None and (name != Path(name).name or "\0" in name):
+        raise BadSetting(f"name {name!r} is a path; expected the first part of a file's name, and the folder with --out")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -117,3 +117,14 @@ def test_hard_swish_is_spelled_out_for_integers_alone():
         answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
     np.testing.assert_allclose(*answers, atol=1e-6)
     assert writer.for_integers(spelled) is spelled
+
+
+def test_a_layer_norm_stays_what_it_is_in_onnx():
+    """Its factors spread one channel over all of them, which looks like a batch norm but for the shape."""
+    inputs = np.random.default_rng(0).normal(size=(4, 8, 8, 6)).astype(np.float32)
+    start = keras.Input(inputs.shape[1:])
+    x = keras.layers.LayerNormalization(gamma_initializer="random_uniform", beta_initializer="random_uniform")(keras.layers.Conv2D(6, 3)(start))
+    model = keras.Model(start, keras.layers.Softmax()(keras.layers.Dense(3)(keras.layers.Flatten()(x))))
+    session = onnxruntime.InferenceSession(FORMATS["onnx"]().convert(model).SerializeToString())
+    scores = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    np.testing.assert_allclose(scores, model(inputs).numpy(), atol=1e-5)

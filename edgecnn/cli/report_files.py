@@ -47,6 +47,8 @@ def check(args: argparse.Namespace, inputs: Iterable[str], *, has_limits: bool) 
         path = Path(place)
         if path.resolve() in read:
             raise BadFile(f"--{option} {place} would write over a file that is read; name another place")
+        if path.exists() and any(folder.is_dir() and path.resolve().is_relative_to(folder) for folder in read):
+            raise BadFile(f"--{option} {place} would write over a file of the data; name another place")
         if path.resolve() in taken:
             raise BadSetting(f"--{taken[path.resolve()]} and --{option} name the same file {place}; expected one each")
         taken[path.resolve()] = option

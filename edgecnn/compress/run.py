@@ -94,7 +94,7 @@ def run(
         raise BadSetting(f"Keras runs on {keras.backend.backend()}: TF-MOT needs tensorflow; compress in a process of its own with KERAS_BACKEND=tensorflow")
     path = zoo.find_keras(model, "compression trains layers")
     folder = Path(out) if out is not None else path.parent
-    files.check_writable(folder)
+    files.check_writable(folder, name)
     progress.step(f"loading {path}")
     original = open_with_card(path, preprocessing, labels=labels, data=data, progress=progress).runner
     card = original.card if label_offset is None else replace(original.card, label_offset=label_offset)

@@ -40,7 +40,7 @@ def run(
     path = zoo.find(model)
     settings = settle_formats(path, settings)
     folder = Path(out) if out is not None else path.parent
-    files.check_writable(folder)
+    files.check_writable(folder, name)
     opened = open_model(
         path, settings, data=data, preprocessing=preprocessing, labels=labels, label_offset=label_offset, name=name, strict=strict, progress=progress
     )

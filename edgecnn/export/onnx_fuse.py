@@ -41,7 +41,9 @@ class _Graph:
         self.graph = graph
         self.stored = {tensor.name: tensor for tensor in graph.initializer}
         values = (*described.value_info, *described.input, *described.output)
-        self.ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in values if value.type.tensor_type.HasField("shape")}
+        shapes = {value.name: value.type.tensor_type.shape.dim for value in values if value.type.tensor_type.HasField("shape")}
+        self.ranks = {name: len(shape) for name, shape in shapes.items()}
+        self.channels = {name: shape[1].dim_value for name, shape in shapes.items() if len(shape) == 4}
         self.maker = {edge: node for node in graph.node for edge in node.output}
         self.reads = Counter(edge for node in graph.node for edge in node.input)
         self.reads.update(value.name for value in graph.output)
@@ -150,6 +152,9 @@ def _norm(graph: _Graph, node: onnx.NodeProto) -> None:
         if product is None or (parts := graph.split(product)) is None:
             return
         edge, factors = parts
+    # One channel that the factors spread over many, as a layer norm has it, is no convolution of groups.
+    if factors.size != graph.channels.get(edge):
+        return
     if _is_per_channel(factors) and _is_per_channel(offsets) and factors.size == offsets.size and not _followed_by_add(graph, node):
         graph.replace(node, "Conv", [edge], {"weights": factors.reshape(-1, 1, 1, 1), "bias": offsets.reshape(-1)}, kernel_shape=[1, 1], group=factors.size)
 

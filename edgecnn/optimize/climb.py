@@ -79,7 +79,7 @@ def run(
     if is_float_file(path):
         budget = replace(budget, quantize=None)
     folder = Path(out) if out is not None else path.parent
-    files.check_writable(folder)
+    files.check_writable(folder, name)
     source = data_of(path, data)
     opened = open_model(
         path, settings, data=data, preprocessing=preprocessing, labels=labels, label_offset=label_offset, name=name, strict=strict, progress=progress

@@ -53,7 +53,7 @@ def run(
     path = zoo.find(model)
     search = of_model(path, search)
     folder = Path(out) if out is not None else path.parent
-    files.check_writable(folder)
+    files.check_writable(folder, name)
     source, cache = data_of(path, data), Cache(fresh=fresh)
     original = open_with_card(path, preprocessing, labels=labels, label_offset=label_offset, data=data, progress=progress).runner
     card = card_of(original, name, labels)

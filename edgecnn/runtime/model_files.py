@@ -118,7 +118,7 @@ def _check_beside(path: Path, location: str) -> None:
     """Raise BadFile for a place that is not in the folder of `path` or below."""
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     outside = not location or "\0" in location or ".." in parts or location[:1] in "/\\" or PureWindowsPath(location).drive
-    if outside or not (path.parent / location).resolve().is_relative_to(path.parent.resolve()):
+    if outside or not Path(os.path.realpath(path.parent / location)).is_relative_to(os.path.realpath(path.parent)):
         raise BadFile(f"{path}: its weights lie in {location[:80]!r}, outside of its folder; expected a file beside it, named without .. and without a root")
 
 

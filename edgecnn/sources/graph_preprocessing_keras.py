@@ -125,8 +125,16 @@ def _step(node: KerasNode, tensor: Any, walk: AffineWalk) -> bool:
     return _operation(node, tensor, walk)
 
 
+def _numbers(value: object) -> np.ndarray | None:
+    """A number or a list of them, as float64; None for whatever else a configuration may say."""
+    values = np.asarray(value)
+    return values.astype(np.float64) if values.dtype.kind in "iuf" else None
+
+
 def _rescaling(layer: Any, walk: AffineWalk) -> bool:
-    scale, offset = np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64)
+    scale, offset = (_numbers(value) for value in (layer.scale, layer.offset))
+    if scale is None or offset is None:
+        return False
     text = f"Rescaling({describe_constant(scale)}{', ' + describe_constant(offset) if offset.any() else ''})"
     walk.is_declared = True
     return walk.multiply(scale, text) and walk.add(offset, text)

@@ -107,7 +107,7 @@ def check(job: Job, data: Dataset) -> None:
         BadSetting: ImageNet weights of what has none. BadData: pictures of another size than the input, a split without pictures,
         or several labels for a picture. BadFile: the place for the model cannot be written, or another's files are there.
     """
-    files.check_writable(job.out)
+    files.check_writable(job.out, job.name)
     output_place.check_place(job.model)
     if data.multi_label:
         raise BadData(f"data set {data.name} has several labels for a picture; train takes one class for each: a table with the columns file,label")

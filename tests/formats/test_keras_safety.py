@@ -390,3 +390,66 @@ def test_no_bytes_crash_the_reader_of_bytecode():
         for place in random.integers(0, len(good), 3):
             spoiled[place] = random.integers(0, 256)
         recognize({"function": [base64.b64encode(bytes(spoiled)).decode(), None, None], "function_type": "lambda"})
+
+
+def keras_file(folder: Path) -> Path:
+    """A small classifier as Keras 3 writes it."""
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(image))
+    keras.Model(image, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(x))).save(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def changed(path: Path, method: int = zipfile.ZIP_STORED, **members: bytes) -> Path:
+    """The file with other members, "_" in a name standing for "."."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()} | {name.replace("_", "."): content for name, content in members.items()}
+    target = path.with_name("theirs.keras")
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return target
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_flipped_byte_in_a_packed_member_is_damage(tmp_path, method):
+    path = changed(keras_file(tmp_path), method)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("config.json").header_offset + 60
+    content = bytearray(path.read_bytes())
+    content[start : start + 60] = bytes(byte ^ 0x5A for byte in content[start : start + 60])
+    path.write_bytes(content)
+    for command in ("info", "predict"):
+        refused(edgecnn(command, path, *([picture(tmp_path / "photo.png")] if command == "predict" else [])), "damaged")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_named_type_among_the_weights_is_refused(tmp_path, suffix):
+    path = keras_file(tmp_path)
+    if suffix == "keras":
+        with zipfile.ZipFile(path) as archive:
+            stream = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(stream, "a") as stored:
+            stored["named"] = np.dtype("f4")
+        path = changed(path, model_weights_h5=stream.getvalue())
+    else:
+        import keras
+
+        model = keras.models.load_model(path)
+        path = tmp_path / "net.h5"
+        model.save(path)
+        with h5py.File(path, "a") as stored:
+            stored["named"] = np.dtype("f4")
+    refused(edgecnn("info", path), "not an array of numbers")
+
+
+def test_a_text_where_a_number_belongs_is_refused_in_one_line(tmp_path):
+    path = keras_file(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Rescaling")["config"]["scale"] = "\x1b[2J"
+    result = edgecnn("predict", changed(path, config_json=json.dumps(config).encode()), picture(tmp_path / "photo.png"))
+    assert result.code == 2
+    assert "\x1b" not in result.err

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files that were asked for; the report knows the exit code."""
     limits = Limits(args.max_drop, args.max_size, args.max_latency_ratio)
     doctor = _doctor(args)
-    report_files.check(args, [*args.files, args.against or "", args.phone or ""], has_limits=limits != Limits() or args.parity)
+    report_files.check(args, [*args.files, args.against or "", args.data or "", args.phone or ""], has_limits=limits != Limits() or args.parity)
     from dataclasses import replace
 
     from edgecnn.cli.progress import progress

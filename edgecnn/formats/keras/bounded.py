@@ -112,6 +112,8 @@ def check_hdf5(path: Path, stored: Any, size: int) -> None:
             if isinstance(entry, h5py.Group):
                 waiting.append(entry)
                 continue
+            if not isinstance(entry, h5py.Dataset):
+                raise UnsafeModelError(f"{path}: '{name}' in it is not an array of numbers; expected weights")
             total += _checked_bytes(path, name, entry)
             if total > max(UNPACKED, RATIO * size):
                 raise UnsafeModelError(f"{path}: its arrays take more than {total:,} bytes, the file has {size:,}; it is made to fill the memory")

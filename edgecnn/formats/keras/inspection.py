@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,7 @@ def _archive(path: Path) -> KerasFile:
                 metadata = bounded.parse_json(path, bounded.read_member(path, archive, "metadata.json", 1 << 20), "metadata.json")
             if WEIGHTS in names:
                 _check_weights(path, bounded.read_member(path, archive, WEIGHTS, bounded.unpacked_limit(path)))
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadFile(f"{path} is not a Keras model, or is cut off or damaged ({type(error).__name__}: {str(error)[:100]})") from error
     version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
     return KerasFile(path, "keras", str(version)[:40], _described(path, config))

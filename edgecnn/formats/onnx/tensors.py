@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -85,8 +86,9 @@ def external_path(tensor: onnx.TensorProto, folder: Path) -> Path:
     outside = not location or "\0" in location or ".." in parts or Path(location).is_absolute() or PureWindowsPath(location).drive or location[:1] in "/\\"
     require(not outside, f"its weights lie in another file, {location[:80]!r}; expected one in the same folder, named without .. and without a root")
     path = folder / location
-    resolved = path.resolve()
-    require(resolved.is_relative_to(folder.resolve()), f"its weights lie in another file, {location[:80]!r}, which is a link out of the folder")
+    # Path.resolve raises RuntimeError where links go in a circle.
+    resolved = Path(os.path.realpath(path))
+    require(resolved.is_relative_to(os.path.realpath(folder)), f"its weights lie in another file, {location[:80]!r}, which is a link out of the folder")
     return path
 
 
