@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from helpers import edgecnn, onnx_file, picture, process, refused, snapshot
 
@@ -127,6 +128,33 @@ def int8_with_unknown_data(here: Path, model: Path) -> list[object]:
     return ["export", foreign(here, model), "--int8", "--data", "digist"]
 
 
+def external_data_in_a_circle(here: Path, model: Path) -> list[object]:
+    line = external_data_missing(here, model)
+    (here / "loop.data").symlink_to("loop.data")
+    path = Path(str(line[1]))
+    proto = onnx.load(path, load_external_data=False)
+    for tensor in proto.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "loop.data"
+    path.write_bytes(proto.SerializeToString())
+    return line
+
+
+def name_that_is_a_path(here: Path, model: Path) -> list[object]:
+    return ["export", model, "--name", "../elsewhere", "--out", here / "out"]
+
+
+def more_calibration_than_numbers_go(here: Path, model: Path) -> list[object]:
+    return ["export", model, "--int8", "--calibration", 10**20, "--out", here / "out"]
+
+
+def report_over_a_photo(here: Path, model: Path) -> list[object]:
+    for i in range(4):
+        picture(here / f"photos/{'ab'[i % 2]}/{i}.png", shade=60 * i)
+    return ["validate", model, "--data", here / "photos", "--report", here / "photos/a/0.png"]
+
+
 CASES = {
     missing_file: "no such",
     directory: "is a directory",
@@ -142,6 +170,10 @@ CASES = {
     nan_weights: "NaN",
     two_inputs: "2 inputs",
     external_data_missing: "split.",
+    external_data_in_a_circle: "loop.data",
+    name_that_is_a_path: "is a path",
+    more_calibration_than_numbers_go: "calibration pictures: expected 1 to",
+    report_over_a_photo: "over a file of the data",
     wrong_dtype: "uint16",
     fewer_labels_than_outputs: "10 outputs and 2 labels",
     fewer_labels_in_export: "labels",
