@@ -44,6 +44,8 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = keras.layers.Reshape((16 * 16 * 3,))(flat)
     tiny_nets.tflite(keras.Model(flat, keras.layers.Dense(4, activation="softmax")(x)), out / "reshaped.tflite")
     tiny_nets.tflite(tiny_nets.keras_net(channels=1), out / "grey.tflite")
+    planes = keras.Input((3, 16, 16))
+    tiny_nets.tflite(keras.Model(planes, model(keras.layers.Permute((2, 3, 1))(planes))), out / "planes.tflite")
     return out
 
 
@@ -71,6 +73,7 @@ def _problems(path: Path, library: str = "mediapipe") -> list[str]:
         ("int8", ["is int8, expected uint8 or float32", "is int8, expected uint8 or float32"]),
         ("uint8", []),
         ("batch3", ["its batch is 3, expected 1", "needs NormalizationOptions", "is 3x4, expected 1xN"]),
+        ("planes", ["its input is [1, 3, 16, 16], channels first", "needs NormalizationOptions"]),
         ("grey", ["its pictures have 1 channels, expected 3", "needs NormalizationOptions"]),
     ],
 )

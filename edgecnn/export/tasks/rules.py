@@ -19,6 +19,7 @@ from edgecnn.formats.tflite.metadata import archive
 from edgecnn.runtime import tflite_file
 from edgecnn.runtime.contract import Tensor
 from edgecnn.runtime.scores import ScoreKind
+from edgecnn.runtime.tensor_shapes import CHANNELS
 from edgecnn.runtime.tflite_schema import operator_name, text
 
 # Types that the libraries feed and read.
@@ -99,7 +100,12 @@ def _input(file: _File) -> Iterator[Finding]:
         yield Finding("its batch is open; the libraries run it as 1", file.repair, refused=False)
     if None in tensor.shape[1:3]:
         yield Finding("height and width of its input are open, and it would be run on 1x1 pixels", "export it with a size of picture")
-    if depth != 3:
+    if int(raw.shape[1]) in CHANNELS and depth not in CHANNELS:
+        yield Finding(
+            f"its input is {list(map(int, raw.shape))}, channels first; expected batch, height, width, channels",
+            "put Permute((3, 1, 2)) behind an input of [height, width, channels], and export that",
+        )
+    elif depth != 3:
         yield Finding(
             f"its pictures have {depth} channels, expected 3 (red, green, blue)",
             "train it on colour pictures, or repeat the grey channel inside of the network",
