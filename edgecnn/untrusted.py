@@ -24,6 +24,7 @@ LARGEST_INT, LONGEST_INT = 1 << 63, 20
 # C0 without newline and tab, DEL, C1, surrogates that stand for bytes of C1, Unicode's ends of lines, and marks that turn the direction of writing.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\udc80-\udc9f]")
 # A string that does not end reaches to the end of the text: the search stays linear.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _BRACKETS = re.compile(rb'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -59,13 +60,26 @@ def loads_json(content: str | bytes, origin: str | os.PathLike[str], expected: s
     if _depth(raw) > DEEPEST_JSON:
         raise BadFile(f"{origin} is nested too deeply; expected {expected}")
     try:
-        return json.loads(raw.decode("utf-8-sig") if isinstance(content, bytes) else content, parse_int=_whole)
-    except UnicodeDecodeError as error:
+        value = json.loads(raw.decode("utf-8-sig") if isinstance(content, bytes) else content, parse_int=_whole)
+        check_text(raw, value)
+        return value
+    except UnicodeError as error:
         raise BadFile(f"{origin} is not text in UTF-8; expected {expected}") from error
     except json.JSONDecodeError as error:
         raise BadFile(f"{origin} is not JSON ({error.msg}, line {error.lineno}); expected {expected}") from error
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{origin} is not JSON ({error}); expected {expected}") from error
+
+
+def check_text(raw: bytes, value: Any) -> None:
+    r"""Refuse halves of surrogate pairs, which JSON can name by \\ud800 and no file can hold; UnicodeEncodeError.
+
+    Args:
+        raw: the JSON.
+        value: what it says.
+    """
+    if _SURROGATE.search(raw):
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 def _whole(text: str) -> int:

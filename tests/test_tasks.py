@@ -84,6 +84,14 @@ def test_what_keeps_a_file_out(name, said, nets):
     assert edgecnn("check", nets / f"{name}.tflite").code == (1 if said else 0)
 
 
+def test_a_file_without_an_output_is_refused_in_words(nets, tmp_path):
+    model = flatbuffer.read((nets / "float.tflite").read_bytes())
+    model.subgraphs[0].outputs = []
+    (tmp_path / "mute.tflite").write_bytes(flatbuffer.pack(model))
+    assert _problems(tmp_path / "mute.tflite") == ["it has 0 outputs, expected 1"]
+    assert edgecnn("check", tmp_path / "mute.tflite").code == 1
+
+
 def _input(**changes: object) -> Metadata:
     return replace(NOTES, inputs=(replace(NOTES.inputs[0], **changes),))
 

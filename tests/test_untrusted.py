@@ -118,3 +118,10 @@ def test_no_value_of_a_card_is_a_bug(key: str, value: object) -> None:
     """Read, or refused in one line; nothing else is raised."""
     with contextlib.suppress(BadFile):
         cards.loads(json.dumps({**CARD, key: value}), "net.json")
+
+
+def test_half_of_a_surrogate_pair_is_refused_at_the_door() -> None:
+    """JSON can name it, and no file can be written with it."""
+    with pytest.raises(BadFile, match="UTF-8"):
+        untrusted.loads_json('{"labels": ["\\ud800"]}', "card.json", "a card")
+    assert untrusted.loads_json('{"labels": ["\\ud83d\\ude00"]}', "card.json", "a card") == {"labels": ["\U0001f600"]}

@@ -65,6 +65,8 @@ def findings(content: bytes, library: str, origin: str | os.PathLike[str]) -> li
     inputs, outputs = ([tflite_file.tensor(graph.tensors[i]) for i in ends] for ends in (graph.inputs, graph.outputs))
     card = loads(entries[EMBEDDED], origin) if EMBEDDED in entries else None
     file = _File(model, inputs, outputs, metadata.read(content, origin), card, library)
+    if not inputs or not outputs:
+        return list(_graph(file))
     return [found for rule in (_graph, _input, _normalization, _bytes, _output, _scores, _outputs_told, _labels, _calibration) for found in rule(file)]
 
 

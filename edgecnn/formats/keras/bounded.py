@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from edgecnn import untrusted
 from edgecnn.errors import BadFile, UnsafeModelError
 from edgecnn.files import check_file
 
@@ -42,6 +43,7 @@ def parse_json(path: Path, text: str | bytes, what: str) -> Any:
         raise UnsafeModelError(f"{path}: its {what} has {len(text):,} bytes; expected at most {MAX_TEXT:,}")
     try:
         value = json.loads(text)
+        untrusted.check_text(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"), value)
     except RecursionError as error:
         raise UnsafeModelError(f"{path}: its {what} is nested deeper than {MAX_DEPTH} levels; expected a Keras configuration") from error
     except ValueError as error:
