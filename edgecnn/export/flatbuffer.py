@@ -51,7 +51,8 @@ def name_ends(model: schema.ModelT, interface: Interface | None = None) -> None:
         if index in ends:
             tensor.name = ends[index].encode()
         elif name in (INPUT, OUTPUT, *ends.values()):
-            tensor.name = f"{name}_inside".encode()
+            own = {INPUT: interface.input, OUTPUT: interface.output}.get(name, name)
+            tensor.name = f"{own}_inside".encode()
     model.signatureDefs = [_signature(graph, interface.signature)]
 
 

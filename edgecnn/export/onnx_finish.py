@@ -14,10 +14,16 @@ def finished(proto: onnx.ModelProto, entries: Mapping[str, str], interface: Inte
     """The file as it is shipped: ends called as `interface` says, metadata properties `entries` added, and accepted by onnx.checker, shapes included."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    rename_edges(copy.graph, {INPUT: interface.input, OUTPUT: interface.output})
+    rename_edges(copy.graph, _aside(copy.graph, interface) | {INPUT: interface.input, OUTPUT: interface.output})
     onnx.helper.set_model_props(copy, {**{prop.key: prop.value for prop in proto.metadata_props}, **entries})
     onnx.checker.check_model(copy, full_check=True)
     return copy.SerializeToString()
+
+
+def _aside(graph: onnx.GraphProto, interface: Interface) -> dict[str, str]:
+    """New names for edges within the network that are called as its ends will be."""
+    edges = {edge for node in graph.node for edge in node.output}
+    return {name: f"{name}_inside" for name in {interface.input, interface.output} & edges - {INPUT, OUTPUT}}
 
 
 def rename_edges(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn import zoo
-from edgecnn.card import ORIGINAL, Card
+from edgecnn.card import ORIGINAL, OUTPUT, Card
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.export import memory
 from edgecnn.export.formats import FORMATS, Format
-from edgecnn.export.interface import Interface
+from edgecnn.export.interface import Interface, Signature
 from edgecnn.runtime import describe
 from edgecnn.runtime.model_files import digest
+from edgecnn.runtime.scores import ScoreKind
 from edgecnn.runtime.tensor_shapes import input_layout
 from edgecnn.settings import Export
 
@@ -72,8 +73,9 @@ class KerasSource:
         return self.runner.path
 
     def writer(self, suffix: str) -> Format:
-        layout = input_layout(self.path, self.runner.input)
-        return FORMATS[suffix](Interface(layout=replace(layout, batch=1)))
+        layout, kind = input_layout(self.path, self.runner.input), self.runner.score_kind
+        output = "logits" if kind is not None and kind.are_logits else "percent" if kind is ScoreKind.PERCENT else OUTPUT
+        return FORMATS[suffix](Interface(output=output, layout=replace(layout, batch=1), signature=Signature(output=output)))
 
     def convert(self, writer: Format) -> Any:
         content = writer.convert(self.runner.model)

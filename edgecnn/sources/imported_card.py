@@ -6,15 +6,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from edgecnn import data as datasets
 from edgecnn.card import ORIGINAL, Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.formats.keras.held_models import is_copy, source_name
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime.model_files import digest
-from edgecnn.runtime.scores import ENOUGH
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.open_classifier import Classifier, open_classifier
 
@@ -67,9 +64,6 @@ def _new_card(classifier: Classifier, data: str | os.PathLike[str] | Dataset | N
         dataset = data if isinstance(data, Dataset) else datasets.load(data, runner.preprocessing)
         if len(dataset.classes) == runner.classes - names.label_offset:
             labels, source = tuple(dataset.classes), f"the order of the classes of {dataset.name}"
-    if runner.score_kind is None:
-        # What neither the file nor its last operator says, its values do.
-        runner(np.random.default_rng(0).integers(0, 256, (ENOUGH, resolved.preprocessing.height, resolved.preprocessing.width, 3), np.uint8))
     kind = runner.score_kind
     return Card(
         name=Path(runner.path).stem,

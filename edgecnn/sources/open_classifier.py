@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from edgecnn.card import Card, Preprocessing
 from edgecnn.data import Dataset
 from edgecnn.progress import SILENT, Progress
 from edgecnn.runtime import open_model
 from edgecnn.runtime.contract import RawPixels, Runner
+from edgecnn.runtime.scores import ENOUGH
 from edgecnn.sources.file_facts import FileFacts, labels_of_file, read_facts
 from edgecnn.sources.given_input import GivenInput
 from edgecnn.sources.labeled_images import LabeledImages, load_labeled_images
@@ -96,7 +99,11 @@ def open_classifier(
     """
     path, given = Path(path), given or GivenInput()
     if isinstance(given, Preprocessing):
-        runner = open_model(path, preprocessing=given, threads=threads)
+        with ExitStack() as stack:
+            runner = open_model(path, preprocessing=given, threads=threads)
+            stack.callback(runner.close)
+            judge_scores(runner)
+            stack.pop_all()
         return Classifier(runner, ResolvedInput(given, "options", "as given"), resolve_labels(path, runner.card, labels, label_offset))
     with ExitStack() as stack:
         runner = open_model(path, preprocessing=RawPixels(given.image_size, str(given.fields.get("order", "")) or None), threads=threads)
@@ -105,8 +112,23 @@ def open_classifier(
         facts = cache(partial(read_facts, runner))
         measured_on = cache(partial(_labeled, runner, names, data, progress))
         resolved = resolve_input(runner, runner.card, facts, given, measured_on, offset=names.label_offset, progress=progress)
+        judge_scores(runner)
         stack.pop_all()
     return Classifier(runner, resolved, names)
+
+
+def judge_scores(runner: Runner) -> None:
+    """Find out what the scores mean where neither the file, its card nor its last operator says it: by the values for many unlike images.
+
+    One photo is not enough: logits of all classes may happen to lie between 0 and 1.
+    """
+    if runner.score_kind is None:
+        height, width = runner.preprocessing.height, runner.preprocessing.width
+        random = np.random.default_rng(0)
+        noise = random.integers(0, 256, (ENOUGH, height, width, 3), np.uint8)
+        colors = np.broadcast_to(random.integers(0, 256, (ENOUGH, 1, 1, 3), np.uint8), noise.shape)
+        ramps = np.linspace(colors[:, :, :1], colors[::-1, :, :1], width, axis=2)[:, :, :, 0].astype(np.uint8)
+        runner(np.concatenate([noise, colors, np.broadcast_to(ramps, noise.shape)]))
 
 
 def _labeled(runner: Runner, names: ResolvedLabels, data: str | os.PathLike[str] | Dataset | None, progress: Progress) -> LabeledImages | None:

@@ -86,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
 
         load_keras()
     written = _written(args, model, settings, compression, budget)
-    print("\nNext: " + command("validate", *written))
+    # Only a card of edgecnn's own training names the images; other files are validated on those that were given.
+    data = [] if card is not None and card.data is not None else ["--data", args.data or "FOLDER"]
+    print("\nNext: " + command("validate", *written, *data))
     return 0
 
 
