@@ -39,6 +39,16 @@ def class_notes(contender: Contender, row: Row, truth: np.ndarray | None, classe
     return notes
 
 
+def training_note(reference: Contender) -> list[str]:
+    """A caution about the accuracy of a model whose training images no card names."""
+    card = reference.subject.card
+    if card is not None and card.data is not None:
+        return []
+    return [
+        f"on which images {reference.name} was trained is not known: if some of these are among them, its accuracy is too high (agreement and changes hold)"
+    ]
+
+
 def _input_note(one: Contender) -> list[str]:
     resolved = one.subject.input
     card = one.subject.card

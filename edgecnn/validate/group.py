@@ -50,6 +50,7 @@ def measure(source: str, pairs: Sequence[Pair], asked: Asked, progress: Progress
         names = exports[0].subject.labels or sample.classes
         rows = [replace(one, multi_label=measure_multi_label(c.probabilities, targets, names, before)) for c, one in zip(exports, rows, strict=True)]
     notes += class_notes.source_notes(exports, sample.classes)
+    notes += class_notes.training_note(original or exports[0]) if truth is not None or targets is not None else []
     notes += [note for c, one in zip(exports, rows, strict=True) for note in class_notes.class_notes(c, one, truth, sample.classes)]
     notes += resize_check.resize_notes(source, pairs, original or exports[0], sample, asked, progress)
     rows, said = extras.add(rows, exports, original, Shown(sample, source, truth), asked, progress)
