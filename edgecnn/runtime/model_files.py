@@ -64,6 +64,12 @@ def digest(path: str | os.PathLike[str]) -> str:
     return hashlib.sha256("\n".join(files.sha256(part) for part in parts).encode()).hexdigest()
 
 
+def digest_of_folder(folder: Path) -> str:
+    """SHA-256 of a SavedModel: of the names and digests of all files in it."""
+    parts = sorted(part for part in folder.rglob("*") if part.is_file())
+    return hashlib.sha256("\n".join(f"{part.relative_to(folder)} {files.sha256(part)}" for part in parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def external_locations(path: Path) -> tuple[str, ...]:
     """Where an .onnx keeps weights outside of itself, relative to its folder, each place once; none of them is opened.
 

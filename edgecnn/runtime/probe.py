@@ -25,6 +25,9 @@ from pathlib import Path
 from edgecnn import files, untrusted
 from edgecnn.errors import BadFile, BadSetting
 from edgecnn.formats.keras import trust
+from edgecnn.formats.keras.demanding import is_demanding
+from edgecnn.formats.keras.held_models import held_at
+from edgecnn.formats.keras.inspection import inspect_config, is_keras
 from edgecnn.runtime import model_files
 from edgecnn.runtime.probe_child import INSIDE, RAN, REFUSED
 
@@ -35,6 +38,7 @@ MOST_REMEMBERED = 2000
 
 # Suffix -> package that runs such files.
 RUNTIMES = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime", ".ort": "onnxruntime"}
+KERAS = "tensorflow"
 
 
 class Probe:
@@ -63,7 +67,7 @@ class Probe:
         """Try a file in the child, unless its content is known to run; of files that are not native code's to read, nothing is done.
 
         Args:
-            path: a .tflite, .onnx or .ort.
+            path: a .tflite, .onnx or .ort, a SavedModel folder, or a Keras file.
             size: height and width of the input where the file leaves them open; None takes those of its card.
 
         Raises:
@@ -82,10 +86,11 @@ class Probe:
 
     def _key(self, path: Path, size: tuple[int, int] | None) -> str | None:
         """What a try is remembered under; None where none is needed."""
-        if path.suffix.lower() not in RUNTIMES or path.is_dir() or os.environ.get(INSIDE):
+        if os.environ.get(INSIDE) or not _is_tried(path):
             return None
-        digest = self._digest(files.check_file(path, f"{path.suffix} model"))
-        tried = [digest, _version(path.suffix.lower()), size, *filter(None, [trust.current().signature])]
+        digest = self._digest(path if path.is_dir() else files.check_file(path, f"{path.suffix} model"))
+        options = trust.current()
+        tried = [digest, _version(path.suffix.lower()), size, *filter(None, [options.signature, options.image_size])]
         key = hashlib.sha256(json.dumps(tried).encode()).hexdigest()
         return None if digest in self._known or key in self._known or key in _remembered() else key
 
@@ -99,6 +104,8 @@ class Probe:
 
     def _digest(self, path: Path) -> str:
         own = _state(path)
+        if path.is_dir():
+            return model_files.digest_of_folder(path)
         try:
             if own not in self._parts:
                 self._parts[own] = model_files.model_files(path)
@@ -152,6 +159,17 @@ class Probe:
         return False
 
 
+def _is_tried(path: Path) -> bool:
+    """Whether a file is native code's to read: of Keras files those that ask for much, and SavedModels, which are graphs of TensorFlow."""
+    suffix = path.suffix.lower()
+    if suffix in RUNTIMES and not path.is_dir():
+        return True
+    if not is_keras(path) or not path.exists() or held_at(path) is not None or trust.current().trust_code:
+        return False
+    file = inspect_config(path)
+    return file.kind == "saved_model" or is_demanding(file.config or {})
+
+
 def _state(path: Path) -> tuple[object, ...]:
     """What changes when a file's content does."""
     status = path.stat()
@@ -186,7 +204,7 @@ def _ending(code: int) -> str:
 @cache
 def _version(suffix: str) -> str:
     """What runs a file of that suffix, and this package's version: its checks are a part of the try."""
-    names = (RUNTIMES[suffix], "edgecnn")
+    names = (RUNTIMES.get(suffix, KERAS), "edgecnn")
     found = []
     for name in names:
         try:

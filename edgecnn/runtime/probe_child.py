@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from edgecnn.errors import BadFile
 from edgecnn.formats.keras import trust
+from edgecnn.formats.keras.inspection import SUFFIXES
 
 # Set in the environment of the child, which must not ask a child of its own.
 INSIDE = "EDGECNN_INSIDE_PROBE"
@@ -22,7 +24,7 @@ RAN, RAISED, REFUSED = "ran", "raised", "refused"
 # Bytes that loading a file and one run may take beside what the child has, and times the size of the file.
 MEMORY, TIMES_SIZE = 8 << 30, 10
 # What a runtime says when it got none.
-_MEMORY_WORDS = re.compile("bad.alloc|allocate memory|out of memory|failed to allocate", re.IGNORECASE)
+_MEMORY_WORDS = re.compile("bad.alloc|allocate memory|out of memory|OOM when|failed to allocate|resource.?exhausted", re.IGNORECASE)
 # Elements of an input: one image as floats would fill a gigabyte.
 MOST_ELEMENTS = 1 << 28
 
@@ -32,6 +34,8 @@ def _serve(pipe: Connection) -> None:
     while True:
         path, name, size, loading = json.loads(pipe.recv_bytes())
         os.environ[trust.VARIABLE] = loading
+        if _is_keras(Path(path)):
+            importlib.import_module("edgecnn.formats.keras.load")  # TensorFlow's own needs come before the limit
         _limit_memory(Path(path).stat().st_size)
         try:
             answer = _tried(Path(path), size)
@@ -51,11 +55,28 @@ def _too_large(name: str) -> str:
 def _tried(path: Path, size: tuple[int, int] | None) -> tuple[str, str]:
     from edgecnn.runtime import describe
 
+    if _is_keras(path):
+        _keras(path, size or (224, 224))
+        return RAN, ""
     card = describe(path).card
     if size is None:
         size = (card.preprocessing.height, card.preprocessing.width) if card else (224, 224)
     (_tflite if path.suffix.lower() == ".tflite" else _onnx)(path, size)
     return RAN, ""
+
+
+def _is_keras(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in SUFFIXES
+
+
+def _keras(path: Path, size: Sequence[int]) -> None:
+    from edgecnn.formats.keras.load import load
+    from edgecnn.runtime.start import noise
+
+    model = load(path).model
+    (tensor,) = model.inputs
+    dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
+    model(noise(_filled(list(tensor.shape), size), dtype), training=False)
 
 
 def _tflite(path: Path, size: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from edgecnn.card import Card, Preprocessing
 from edgecnn.catalog import architecture
 from edgecnn.data import Dataset, Split, calibration
 from edgecnn.errors import BadData, BadSetting, CheckFailed
+from edgecnn.formats.keras.bounded import regular_file
 from edgecnn.progress import Progress
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.runtime.startup import without_tensorflow
@@ -108,6 +109,8 @@ def check(job: Job, data: Dataset) -> None:
         or several labels for a picture. BadFile: the place for the model cannot be written, or another's files are there.
     """
     files.check_writable(job.out, job.name)
+    if isinstance(job.weights, Path) and not job.weights.is_dir():
+        regular_file(job.weights, "model whose weights are taken")
     output_place.check_place(job.model)
     if data.multi_label:
         raise BadData(f"data set {data.name} has several labels for a picture; train takes one class for each: a table with the columns file,label")

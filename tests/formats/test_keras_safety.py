@@ -19,6 +19,7 @@ from helpers import edgecnn, picture, python, refused
 
 from edgecnn.errors import BadFile, UnsafeModelError
 from edgecnn.formats.keras import check_config, inspect_config
+from edgecnn.formats.keras.demanding import is_demanding
 from edgecnn.formats.keras.lambdas import recognize
 from edgecnn.runtime import open_model
 
@@ -453,3 +454,52 @@ def test_a_text_where_a_number_belongs_is_refused_in_one_line(tmp_path):
     result = edgecnn("predict", changed(path, config_json=json.dumps(config).encode()), picture(tmp_path / "photo.png"))
     assert result.code == 2
     assert "\x1b" not in result.err
+
+
+def test_a_group_that_holds_itself_is_refused(tmp_path):
+    path = keras_file(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        stream = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(stream, "a") as stored:
+        stored["layers"]["again"] = stored["layers"]
+    refused(edgecnn("info", changed(path, model_weights_h5=stream.getvalue())), "is in it twice")
+
+
+def test_a_pipe_in_a_saved_model_is_not_waited_for(tmp_path):
+    folder = saved_model(tmp_path / "theirs")
+    (folder / "variables").mkdir()
+    os.mkfifo(folder / "variables" / "variables.index")
+    refused(edgecnn("info", folder), "device, pipe or socket")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "wanted"),
+    [
+        ("Conv2D", {"filters": 512, "kernel_size": [7, 7]}, False), ("Dense", {"units": 4096, "use_bias": True}, False),
+        ("UpSampling2D", {"size": [2, 2]}, False), ("Conv2D", {"filters": 60_000_000}, True), ("Resizing", {"height": 224, "width": 224}, False),
+        ("Resizing", {"height": 40_000, "width": 4}, True), ("ZeroPadding2D", {"padding": [[2_000, 0], [0, 0]]}, True),
+    ],
+)  # fmt: skip
+def test_descriptions_that_ask_for_much_are_known(kind, config, wanted):
+    layer = {"class_name": kind, "config": {"name": "one", **config}}
+    assert is_demanding({"class_name": "Functional", "config": {"layers": [layer]}}) == wanted
+    assert is_demanding({"class_name": "Functional", "config": {"layers": [{"class_name": "Sequential", "config": {"layers": [layer]}}]}}) == wanted
+
+
+def test_many_layers_are_much():
+    layers = [{"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(3_000)]
+    assert is_demanding({"class_name": "Sequential", "config": {"layers": layers}})
+
+
+@pytest.mark.slow
+def test_a_network_that_fills_the_memory_ends_in_one_line(tmp_path):
+    path = keras_file(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    layer = {"module": "keras.layers", "class_name": "Resizing", "config": {"name": "huge", "height": 40_000, "width": 40_000}, "registered_name": None}
+    dense = {"class_name": "GlobalAveragePooling2D", "module": "keras.layers", "config": {"name": "mean"}, "registered_name": None}
+    entries = [one for one in config["config"]["layers"] if one["class_name"] == "InputLayer"]
+    sequence = {"name": "net", "layers": [{key: value for key, value in entries[0].items() if key != "inbound_nodes"}, layer, dense]}
+    config |= {"class_name": "Sequential", "module": "keras", "config": sequence}
+    result = edgecnn("predict", changed(path, config_json=json.dumps(config).encode()), picture(tmp_path / "photo.png"), "--preprocess", "raw")
+    assert (result.code, result.err.count("\n")) == (2, 1)

@@ -93,6 +93,14 @@ def unpacked_limit(path: Path) -> int:
     return max(UNPACKED, RATIO * path.stat().st_size)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a SavedModel folder with pipes, devices or sockets in it, or with too many files; BadFile, UnsafeModelError."""
+    for count, part in enumerate(folder.rglob("*")):
+        if count > MAX_MEMBERS:
+            raise UnsafeModelError(f"{folder} has more than {MAX_MEMBERS:,} files; expected a SavedModel")
+        regular_file(part, "part of a SavedModel") if not part.is_dir() else None
+
+
 def check_hdf5(path: Path, stored: Any, size: int) -> None:
     """Refuse an HDF5 file that points outside of itself, or whose arrays are far larger than it; stored is an open h5py.File, size its bytes.
 
@@ -101,7 +109,7 @@ def check_hdf5(path: Path, stored: Any, size: int) -> None:
     """
     import h5py
 
-    waiting, total, count = [stored], 0, 0
+    waiting, total, count, visited = [stored], 0, 0, set()
     while waiting:
         group = waiting.pop()
         for name in group:
@@ -112,6 +120,10 @@ def check_hdf5(path: Path, stored: Any, size: int) -> None:
                 raise UnsafeModelError(f"{path}: '{name}' in it is a link; expected the weights in the file itself")
             entry = group[name]
             if isinstance(entry, h5py.Group):
+                place = h5py.h5o.get_info(entry.id).addr
+                if place in visited:
+                    raise UnsafeModelError(f"{path}: the group '{name}' is in it twice; expected the weights as Keras writes them")
+                visited.add(place)
                 waiting.append(entry)
                 continue
             if not isinstance(entry, h5py.Dataset):

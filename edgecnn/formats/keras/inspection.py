@@ -145,6 +145,7 @@ def _described(path: Path, config: Any) -> dict[str, Any]:
 def _saved_model(path: Path) -> KerasFile:
     if not is_saved_model(path):
         raise BadFile(f"{path} is a directory without a saved_model.pb; expected a model file, or a SavedModel folder")
+    bounded.check_folder(path)
     try:
         graph = saved_graph.read(path)
         config, version = saved_graph.keras_config(path)
