@@ -192,6 +192,14 @@ def test_whatever_is_missing_the_page_is_whole(case):
     assert (report.verdict.value.upper() if report.checks else "MEASURED") in text
 
 
+def test_a_noisy_machine_is_named():
+    report = reports.full()
+    (group,) = report.groups
+    noisy = [replace(row, latencies=tuple(replace(one, noise=0.8) for one in row.latencies)) for row in group.rows]
+    assert "machine too noisy to tell: medians of the rounds spread by 80 %" in Reader(html.render(with_group(report, rows=tuple(noisy)))).text
+    assert "too noisy" not in Reader(html.render(bare(report, "latencies"))).text
+
+
 def test_hollow_marks_are_originals():
     compared = bare(reports.full(), *set(SECTIONS.values()) - {"latencies"})
     hollow = re.compile(r'class="dot before"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgecnn.validate import words
+from edgecnn.validate import latency, words
 from edgecnn.validate.html import tradeoff
 from edgecnn.validate.html.details import details
 from edgecnn.validate.html.tables import file_name, files, parities, phones, provenance, starts
@@ -60,7 +60,9 @@ class _Page:
         files_apart = [self._file(group, number, anchor) for number, anchor in anchors.items()]
         kept = {number: anchor for (number, anchor), piece in zip(anchors.items(), files_apart, strict=True) if piece}
         left = [self.names[row.file] for row, number in zip(group.rows, anchors, strict=True) if number not in kept and _has_details(group, number)]
-        notes = [*group.notes, *([f"the details of {', '.join(left)} are left out to keep this file below 3 MB; --json has them"] if left else [])]
+        notes = [*group.notes, *filter(None, [latency.remark([one for row in rows for one in row.latencies])])]
+        if left:
+            notes.append(f"the details of {', '.join(left)} are left out to keep this file below 3 MB; --json has them")
         return element(
             "section", {"id": f"group-{place}"}, element("h2", None, _heading(group, self.names)), element("p", {"class": "lead"}, _lead(group)),
             *(element("p", {"class": "note"}, f"Note: {note}.") for note in notes), *files(group, self.names, kept), *plots, *own, *files_apart,
