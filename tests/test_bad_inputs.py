@@ -172,7 +172,7 @@ CASES = {
     external_data_missing: "split.",
     external_data_in_a_circle: "loop.data",
     name_that_is_a_path: "is a path",
-    more_calibration_than_numbers_go: "calibration pictures: expected 1 to",
+    more_calibration_than_numbers_go: "calibration pictures: expected 10,000,000 or fewer",
     report_over_a_photo: "over a file of the data",
     wrong_dtype: "uint16",
     fewer_labels_than_outputs: "10 outputs and 2 labels",

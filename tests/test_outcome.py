@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -127,8 +128,7 @@ class TestRecall:
         kept.write_bytes(kept.read_bytes()[:100])
         assert again().rows == first.rows
         assert again().notes, "the damaged file was replaced"
-        kept.unlink()
-        kept.parent.rmdir()
+        shutil.rmtree(kept.parent)
         kept.parent.write_text("a file where the folder should be")
         assert again().rows == first.rows
 

@@ -55,7 +55,8 @@ class Export:
         refuse(not self.schemes, f"no scheme given: expected some of {', '.join(SCHEMES)}")
         refuse(not self.formats or bool(set(self.formats) - {"tflite", "onnx"}), f"formats {self.formats}: expected tflite, onnx or both")
         refuse(self.io not in IO_TYPES, f"input/output type '{self.io}': expected one of {', '.join(IO_TYPES)}")
-        refuse(not 1 <= self.calibration <= MOST_CALIBRATION, f"{self.calibration} calibration pictures: expected 1 to {MOST_CALIBRATION:,}")
+        refuse(self.calibration < 1, f"{self.calibration} calibration pictures: expected 1 or more")
+        refuse(self.calibration > MOST_CALIBRATION, f"{self.calibration} calibration pictures: expected {MOST_CALIBRATION:,} or fewer")
         refuse(not 0 <= self.min_agreement <= 1, f"least agreement {self.min_agreement}: expected a share from 0 to 1")
 
         for release in (self.min_tflite, self.min_onnxruntime):

@@ -28,9 +28,14 @@ def regular_file(path: Path, what: str) -> Path:
     Raises:
         BadFile: missing, empty, a directory or a special file.
     """
+    check_kind(path, what)
+    return check_file(path, what)
+
+
+def check_kind(path: Path, what: str) -> None:
+    """Refuse a device, pipe or socket, which could block or never end; BadFile."""
     if path.exists() and not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
         raise BadFile(f"{path} is a device, pipe or socket; expected a {what}")
-    return check_file(path, what)
 
 
 def parse_json(path: Path, text: str | bytes, what: str) -> Any:
@@ -98,7 +103,7 @@ def check_folder(folder: Path) -> None:
     for count, part in enumerate(folder.rglob("*")):
         if count > MAX_MEMBERS:
             raise UnsafeModelError(f"{folder} has more than {MAX_MEMBERS:,} files; expected a SavedModel")
-        regular_file(part, "part of a SavedModel") if not part.is_dir() else None
+        check_kind(part, "part of a SavedModel")
 
 
 def check_hdf5(path: Path, stored: Any, size: int) -> None:
